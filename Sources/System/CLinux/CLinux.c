@@ -1,0 +1,90 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+_Static_assert(CAIRN_RENAME_NOREPLACE == RENAME_NOREPLACE, "kernel ABI");
+_Static_assert(CAIRN_RENAME_EXCHANGE == RENAME_EXCHANGE, "kernel ABI");
+_Static_assert(CAIRN_RENAME_WHITEOUT == RENAME_WHITEOUT, "kernel ABI");
+_Static_assert(CAIRN_FALLOC_KEEP_SIZE == FALLOC_FL_KEEP_SIZE, "kernel ABI");
+_Static_assert(CAIRN_FALLOC_PUNCH_HOLE == FALLOC_FL_PUNCH_HOLE, "kernel ABI");
+_Static_assert(CAIRN_FALLOC_COLLAPSE_RANGE == FALLOC_FL_COLLAPSE_RANGE, "kernel ABI");
+_Static_assert(CAIRN_FALLOC_ZERO_RANGE == FALLOC_FL_ZERO_RANGE, "kernel ABI");
+_Static_assert(CAIRN_FALLOC_INSERT_RANGE == FALLOC_FL_INSERT_RANGE, "kernel ABI");
+
+int cairn_fallocate(int fd, int mode, off_t offset, off_t length) { return fallocate(fd, mode, offset, length); }
+
+int cairn_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags) {
+  return renameat2(from_dir, from, to_dir, to, flags);
+}
+
+int cairn_sync_file_range(int fd, off_t offset, off_t length, unsigned flags) {
+  return sync_file_range(fd, offset, length, flags);
+}
+
+int cairn_set_thread_name(const char *name) { return pthread_setname_np(pthread_self(), name); }
+
+int cairn_random(void *bytes, size_t count) {
+  uint8_t *at = bytes;
+  while (count > 0) {
+    ssize_t got = getrandom(at, count, 0);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return -1;
+    }
+    at += got;
+    count -= (size_t)got;
+  }
+  return 0;
+}
+
+int cairn_close_range(unsigned first, unsigned last, unsigned flags) {
+  return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+static uint32_t crc32c_table[256];
+
+__attribute__((constructor)) static void crc32c_fill_table(void) {
+  for (uint32_t i = 0; i < 256; i++) {
+    uint32_t crc = i;
+    for (int bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >> 1) ^ 0x82F63B78u : crc >> 1;
+    crc32c_table[i] = crc;
+  }
+}
+
+static uint32_t crc32c_portable(uint32_t crc, const uint8_t *at, size_t count) {
+  while (count-- > 0) crc = crc32c_table[(crc ^ *at++) & 0xFF] ^ (crc >> 8);
+  return crc;
+}
+
+#if defined(__x86_64__)
+// SSE 4.2's crc32 instruction: about 8 bytes a 3-cycle step, against 1 byte a step with the table.
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const uint8_t *at, size_t count) {
+  uint64_t wide = crc;
+  while (count >= 8) {
+    uint64_t word;
+    memcpy(&word, at, 8);
+    wide = __builtin_ia32_crc32di(wide, word);
+    at += 8;
+    count -= 8;
+  }
+  crc = (uint32_t)wide;
+  while (count-- > 0) crc = __builtin_ia32_crc32qi(crc, *at++);
+  return crc;
+}
+#endif
+
+uint32_t cairn_crc32c(uint32_t seed, const void *bytes, size_t count) {
+  uint32_t crc = ~seed;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("sse4.2")) return ~crc32c_sse42(crc, bytes, count);
+#endif
+  return ~crc32c_portable(crc, bytes, count);
+}

@@ -1,0 +1,27 @@
+// The Linux calls that Swift's Glibc module hides because it is built without _GNU_SOURCE, and a
+// hardware CRC-32C. Every function returns what the system call returns, with errno set on -1.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+int cairn_fallocate(int fd, int mode, off_t offset, off_t length);
+int cairn_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
+int cairn_sync_file_range(int fd, off_t offset, off_t length, unsigned flags);
+int cairn_set_thread_name(const char *name);
+int cairn_random(void *bytes, size_t count);
+int cairn_close_range(unsigned first, unsigned last, unsigned flags);
+
+/// CRC-32C (Castagnoli, RFC 3720) of `count` bytes, continuing from `seed` (0 to begin).
+uint32_t cairn_crc32c(uint32_t seed, const void *bytes, size_t count);
+
+enum {
+  CAIRN_RENAME_NOREPLACE = 1,
+  CAIRN_RENAME_EXCHANGE = 2,
+  CAIRN_RENAME_WHITEOUT = 4,
+  CAIRN_FALLOC_KEEP_SIZE = 1,
+  CAIRN_FALLOC_PUNCH_HOLE = 2,
+  CAIRN_FALLOC_COLLAPSE_RANGE = 8,
+  CAIRN_FALLOC_ZERO_RANGE = 16,
+  CAIRN_FALLOC_INSERT_RANGE = 32,
+};

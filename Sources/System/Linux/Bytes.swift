@@ -1,0 +1,24 @@
+import CLinux
+import Glibc
+
+/// CRC-32C (Castagnoli, RFC 3720), continuing from `seed`.
+public func crc32c(_ bytes: UnsafeRawBufferPointer, seed: UInt32 = 0) -> UInt32 {
+  guard let base = bytes.baseAddress else { return seed }
+  return cairn_crc32c(seed, base, bytes.count)
+}
+
+/// Bytes from the kernel's random generator.
+public func randomBytes(_ count: Int) -> [UInt8] {
+  [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+    // getrandom fails only on a bad address; going on with predictable bytes would be worse than stopping.
+    if cairn_random(buffer.baseAddress, count) != 0 { fatalError("getrandom failed") }
+    filled = count
+  }
+}
+
+/// Now, in nanoseconds since 1970.
+public func nanosecondsNow() -> Int64 {
+  var now = timespec()
+  clock_gettime(CLOCK_REALTIME, &now)
+  return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+}

@@ -1,0 +1,7 @@
+import Testing
+
+@testable import Chunks
+
+@Test func digestsOrderAsTheirBytesDo() {
+  #expect(Digest(words: (1, 0, 0, 0)) < Digest(words: (2, 0, 0, 0)))
+}
