@@ -39,6 +39,13 @@ let storage: [Target] = [
 ]
 
 let tests: [Target] = [
+  .target(name: "MountCalls", path: "Tests/Integration/MountCalls"),
+  .executableTarget(
+    name: "mount-server", dependencies: ["Catalog", "FileSystem", "Fuse", "Linux"], path: "Tests/Integration/MountServer",
+    swiftSettings: settings),
+  .testTarget(
+    name: "MountTests", dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux", "MountCalls", "mount-server"],
+    path: "Tests/Integration/MountTests", swiftSettings: settings),
   .testTarget(name: "ChunksTests", dependencies: ["Chunks"], path: "Tests/Storage/ChunksTests", swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
