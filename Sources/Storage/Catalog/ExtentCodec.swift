@@ -11,12 +11,13 @@ public struct ExtentCodecError: Error, Equatable, CustomStringConvertible, Senda
 /// The first byte is the version, 1. Then the extents follow in the order of their offsets, to the
 /// end of the bytes. Numbers are LEB128: seven bits a byte, lowest first, in the fewest bytes.
 ///
-///     head     distance from the end of the extent before (at first: of the page's start), times 4, plus kind
+///     head     distance from the end of the extent before (at first: of the page's start), times 8, plus kind
 ///     length   bytes of the file
 ///     kind 0   the chunk whose number follows that of the chunk before, from its start: nothing more
 ///     kind 1   a chunk from its start: the difference to the number of the chunk before (at first: 0), in zigzag
 ///     kind 2   a chunk from elsewhere: the same difference, and the offset in the chunk
 ///     kind 3   inline: the bytes themselves
+///     kind 4   space that reads as zeros: nothing more
 ///
 /// Chunks written one after the other have numbers that follow each other, so most of a large file
 /// takes four bytes an extent. Every map has exactly one encoding; any other is refused as damage.
@@ -43,7 +44,7 @@ public enum ExtentCodec {
       guard extent.length >= 1, extent.offset < pageEnd, extent.length <= pageEnd - extent.offset else {
         throw ExtentCodecError("the extent at \(extent.offset) of \(extent.length) bytes is empty or leaves page \(page)")
       }
-      let distance = (extent.offset - end) << 2
+      let distance = (extent.offset - end) << 3
       switch extent.content {
       case .chunk(let chunk, let offset):
         guard UInt64(offset) + extent.length <= 1 << 32 else {
@@ -62,6 +63,9 @@ public enum ExtentCodec {
         append(distance | Kind.inline.rawValue, to: &bytes)
         append(extent.length, to: &bytes)
         bytes += content
+      case .zeros:
+        append(distance | Kind.zeros.rawValue, to: &bytes)
+        append(extent.length, to: &bytes)
       case .staged(let segment, _):
         throw ExtentCodecError("the extent at \(extent.offset) is in log segment \(segment), which does not last")
       }
@@ -79,6 +83,7 @@ public enum ExtentCodec {
         switch piece.content {
         case .chunk(let chunk, let offset): .chunk(chunk, offset: offset)
         case .inline(let range): .inline([UInt8](bytes[range]))
+        case .zeros: .zeros
         }
       extents.append(Extent(offset: piece.offset, length: piece.length, content: content))
     }
@@ -100,6 +105,7 @@ public enum ExtentCodec {
     case chunk = 1
     case partOfChunk = 2
     case inline = 3
+    case zeros = 4
 
     /// The shortest for a chunk.
     init(_ chunk: ChunkID, after lastChunk: ChunkID, offset: UInt32) {
@@ -128,6 +134,7 @@ private struct ExtentReader {
       case chunk(ChunkID, offset: UInt32)
       /// Where the content lies in the encoded bytes.
       case inline(Range<Int>)
+      case zeros
     }
 
     let offset: UInt64
@@ -155,13 +162,13 @@ private struct ExtentReader {
     let head = try number()
     let length = try number()
     // Before the additions, so that none overflows.
-    guard head >> 2 < pageEnd - end else { throw ExtentCodecError("an extent begins past its page") }
-    let offset = end + head >> 2
+    guard head >> 3 < pageEnd - end else { throw ExtentCodecError("an extent begins past its page") }
+    let offset = end + head >> 3
     guard length >= 1, length <= pageEnd - offset else {
       throw ExtentCodecError("the extent at \(offset) is empty or leaves its page")
     }
     let content: Piece.Content
-    switch ExtentCodec.Kind(rawValue: head & 3) {
+    switch ExtentCodec.Kind(rawValue: head & 7) {
     case .nextChunk:
       content = try chunk(lastChunk &+ 1, .nextChunk, 0, length)
     case .chunk:
@@ -169,7 +176,11 @@ private struct ExtentReader {
     case .partOfChunk:
       let number = try lastChunk &+ difference()
       content = try chunk(number, .partOfChunk, self.number(), length)
-    case .inline, nil:
+    case .zeros:
+      content = .zeros
+    case nil:
+      throw ExtentCodecError("an extent is of kind \(head & 7), which is unknown")
+    case .inline:
       guard length <= UInt64(bytes.count - position) else {
         throw ExtentCodecError("\(length) inline bytes are said to follow where \(bytes.count - position) do")
       }

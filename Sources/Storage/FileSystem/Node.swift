@@ -74,10 +74,10 @@ final class Directory {
   var entries: [UInt64: DirectoryEntry] = [:]
   /// Names not in `entries` do not exist; else the catalog is to be asked.
   var isComplete: Bool
-  /// Cookies changed since the last checkpoint began, and those in the checkpoint under way: for
-  /// them `entries` alone counts, whatever the catalog says.
-  var dirty: Set<UInt64> = []
-  var frozen: Set<UInt64> = []
+  /// Cookies changed since the last checkpoint began, with the names that they had or have, and those
+  /// in the checkpoint under way: for them `entries` alone counts, whatever the catalog says.
+  var dirty: [UInt64: [UInt8]] = [:]
+  var frozen: [UInt64: [UInt8]] = [:]
 
   /// All cookies in order, with some that are gone among them; nil: not sorted yet.
   private var order: [UInt64] = []
@@ -92,7 +92,7 @@ final class Directory {
 
   func remove(_ cookie: UInt64) { entries[cookie] = nil }
 
-  func isChanged(_ cookie: UInt64) -> Bool { dirty.contains(cookie) || frozen.contains(cookie) }
+  func isChanged(_ cookie: UInt64) -> Bool { dirty[cookie] != nil || frozen[cookie] != nil }
 
   /// The cookies in order. Names made since the last call are merged in; names removed stay in the
   /// list until it is made anew, for a reader that removes as it goes would otherwise pay for a new

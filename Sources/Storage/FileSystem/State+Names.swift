@@ -73,7 +73,7 @@ extension State {
     let cookie = try freeCookie(parent, name)
     let number = target.volume == parent.id.volume ? target.inode : target.rawValue
     parent.directory?.insert(DirectoryEntry(cookie: cookie, name: name, node: number, type: type))
-    parent.directory?.dirty.insert(cookie)
+    parent.directory?.dirty[cookie] = name
     parent.row.modified = time
     parent.row.changed = time
     touch(parent)
@@ -81,7 +81,7 @@ extension State {
 
   private func remove(_ entry: DirectoryEntry, from parent: Node, time: Int64) {
     parent.directory?.remove(entry.cookie)
-    parent.directory?.dirty.insert(entry.cookie)
+    parent.directory?.dirty[entry.cookie] = entry.name
     parent.row.modified = time
     parent.row.changed = time
     touch(parent)
@@ -171,7 +171,7 @@ extension State {
     changed.node = node.id.inode
     changed.type = node.type
     parent.directory?.insert(changed)
-    parent.directory?.dirty.insert(entry.cookie)
+    parent.directory?.dirty[entry.cookie] = entry.name
     parent.row.modified = time
     parent.row.changed = time
     node.row.parent = parent.id.inode

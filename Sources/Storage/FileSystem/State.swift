@@ -27,6 +27,7 @@ final class State {
   var weight = 0
   var evictionQueue: [NodeID] = []
   var evictionHand = 0
+  var nextEviction = 0
   /// Answers to requests that are in the journal, for a kernel that sends them again after a restart.
   var answered: [UInt64: NodeID] = [:]
   /// Inodes without names that the kernel may still use.
@@ -60,6 +61,10 @@ final class State {
       self.row = row
       self.chain = chain
     }
+
+    /// Whether layers below the top one may have rows of an inode. Layers take their numbers from the
+    /// counter of the inodes: what is above the layer's number was made after it, and so in it.
+    func isInLowerLayers(_ inode: InodeNumber) -> Bool { chain.count > 1 && inode <= row.layer }
   }
 
   init(
@@ -101,7 +106,7 @@ final class State {
       return node
     }
     let volume = try volume(id.volume)
-    guard let row = try read({ catalog throws(CatalogError) in try catalog.inode(volume.chain, id.inode) }) else {
+    guard let row = try read({ (catalog) throws(CatalogError) in try catalog.inode(volume.chain, id.inode) }) else {
       throw POSIXError(ESTALE)
     }
     let node = Node(id: id, row: row, isNew: false)
@@ -145,8 +150,9 @@ final class State {
     }
     let chain = try volume(node.id.volume).chain
     let extents =
-      try read({ catalog throws(CatalogError) in try catalog.extentPage(chain, node.id.inode, page: number) }) ?? []
+      try read({ (catalog) throws(CatalogError) in try catalog.extentPage(chain, node.id.inode, page: number) }) ?? []
     node.pages[number] = extents
+    weight += 1 + extents.count / 8
     return extents
   }
 
@@ -157,7 +163,7 @@ final class State {
       let chain = try volume(node.id.volume).chain
       var next = range.lowerBound
       while next < range.upperBound {
-        let found = try read { catalog throws(CatalogError) in
+        let found = try read { (catalog) throws(CatalogError) in
           try catalog.extentPages(chain, node.id.inode, from: next, limit: 256)
         }
         for (number, extents) in found where number < range.upperBound {
@@ -174,7 +180,7 @@ final class State {
   func extendedAttributes(_ node: Node) throws(POSIXError) -> [[UInt8]: [UInt8]] {
     if let attributes = node.attributes { return attributes }
     let chain = try volume(node.id.volume).chain
-    let attributes = try read { catalog throws(CatalogError) in
+    let attributes = try read { (catalog) throws(CatalogError) in
       var result: [[UInt8]: [UInt8]] = [:]
       for name in try catalog.attributeNames(chain, node.id.inode) {
         result[name] = try catalog.attribute(chain, node.id.inode, name: name)
@@ -205,25 +211,38 @@ final class State {
     }
     if directory.isComplete { return nil }
     let chain = try volume(parent.id.volume).chain
-    let found = try read { catalog throws(CatalogError) in
-      try catalog.entry(chain, parent: parent.id.inode, hash: hash, name: name)
+    let found = try read { (catalog) throws(CatalogError) in
+      try catalog.entry(chain, parent.id.inode, hash: hash, name: name)
     }
     guard let found, !directory.isChanged(found.cookie) else { return nil }
     directory.insert(found)
+    weight += 1
     return found
   }
 
+  /// The place for a new name. A name that a layer has a row for, be it one that says removed, keeps
+  /// its cookie, and no other name gets it: a row hides the one below it by both.
   func freeCookie(_ parent: Node, _ name: [UInt8]) throws(POSIXError) -> UInt64 {
     guard let directory = parent.directory else { throw POSIXError(ENOTDIR) }
     let hash = hash(name)
     var used: Set<UInt64> = []
-    if !directory.isComplete {
-      let chain = try volume(parent.id.volume).chain
-      used = Set(
-        try read { catalog throws(CatalogError) in
-          try catalog.usedCookies(chain, parent: parent.id.inode, hash: hash)
-        }
-      ).filter { !directory.isChanged($0) }
+    let volume = try volume(parent.id.volume)
+    let hasRowsBelow = volume.isInLowerLayers(parent.id.inode)
+    if hasRowsBelow {
+      let changed = directory.dirty.merging(directory.frozen) { first, _ in first }
+      if let known = changed.first(where: { $0.key >> 8 == hash && $0.value == name }) { return known.key }
+      let number = parent.id.inode
+      let known = try read { (catalog) throws(CatalogError) in
+        try catalog.knownCookie(volume.chain, number, hash: hash, name: name)
+      }
+      if let known { return known }
+      used = Set(changed.keys)
+    }
+    if hasRowsBelow || !directory.isComplete {
+      let rows = try read { (catalog) throws(CatalogError) in
+        try catalog.usedCookies(volume.chain, parent.id.inode, hash: hash)
+      }
+      used.formUnion(hasRowsBelow ? rows : rows.filter { !directory.isChanged($0) })
     }
     for counter in 0..<UInt64(256) {
       let cookie = hash << 8 | counter
@@ -240,8 +259,8 @@ final class State {
     let chain = try volume(node.id.volume).chain
     var after: UInt64 = 0
     while true {
-      let found = try read { catalog throws(CatalogError) in
-        try catalog.entries(chain, parent: node.id.inode, after: after, limit: 4096)
+      let found = try read { (catalog) throws(CatalogError) in
+        try catalog.entries(chain, node.id.inode, after: after, limit: 4096)
       }
       for entry in found where directory.entries[entry.cookie] == nil && !directory.isChanged(entry.cookie) {
         directory.insert(entry)
@@ -288,7 +307,8 @@ final class State {
   /// Appends an operation to the journal and carries it out.
   func perform(_ operation: Operation, _ caller: Caller, data: UnsafeRawBufferPointer? = nil) throws(POSIXError) {
     do {
-      let (sequence, location) = try journal.append(operation, request: caller.request, data: data)
+      let (sequence, location) = try journal.append(
+        operation, request: caller.request & ~(1 << 63), data: data)
       if data != nil, case .write(var write) = operation {
         write.source = .inline(location: location)
         apply(.write(write))
@@ -315,30 +335,27 @@ final class State {
   }
 
   /// Evicts nodes that are only a cache until the weight is within `limit`, giving each a second chance.
+  ///
+  /// Going over all nodes costs milliseconds, so after a pass the next waits until the weight has
+  /// grown by an eighth of the limit, even where most nodes could not go.
   func evict(limit: Int) {
-    guard weight > limit else { return }
+    guard weight > max(limit, nextEviction) else { return }
     weight = nodes.values.reduce(0) { $0 + $1.weight }
-    var steps = 2 * evictionQueue.count
-    var kept: [NodeID] = []
-    while weight > limit * 3 / 4, steps > 0, evictionHand < evictionQueue.count {
+    var remaining = evictionQueue.count
+    while weight > limit * 3 / 4, remaining > 0 {
+      remaining -= 1
       let id = evictionQueue[evictionHand]
-      evictionHand += 1
-      steps -= 1
+      evictionHand = (evictionHand + 1) % evictionQueue.count
       guard let node = nodes[id] else { continue }
-      if node.isRecent || !node.canBeEvicted || id == .root {
+      if node.isRecent {
         node.isRecent = false
-        kept.append(id)
-        if evictionHand == evictionQueue.count {
-          evictionQueue = kept
-          evictionHand = 0
-          kept = []
-        }
-        continue
+      } else if node.canBeEvicted && id != .root {
+        weight -= node.weight
+        nodes[id] = nil
       }
-      weight -= node.weight
-      nodes[id] = nil
     }
-    evictionQueue = Array(evictionQueue[evictionHand...]) + kept
+    evictionQueue = Array(nodes.keys)
     evictionHand = 0
+    nextEviction = weight + limit / 8
   }
 }

@@ -45,6 +45,7 @@ public final class Journal: Sendable {
   static let segmentLength: UInt64 = 64 << 20
 
   public let segments: LogSegments
+  private let disk: any Disk
   private let storeID: [UInt8]
   private let state: Mutex<State>
   private let syncGate = Monitor(SyncGate())
@@ -63,17 +64,26 @@ public final class Journal: Sendable {
     var isSyncing = false
   }
 
-  /// Opens the journal of a store, replaying what comes after `applied`: `replay` is called for each
-  /// operation in order. After that, new operations go to a segment of their own.
-  public init(
-    disk: any Disk, storeID: [UInt8], applied: LogSequenceNumber,
-    replay: (LogSequenceNumber, _ request: UInt64, Operation) throws -> Void
-  ) throws {
+  /// Opens the journal of a store. ``recover(applied:replay:)`` comes next.
+  public init(disk: any Disk, storeID: [UInt8]) throws(SystemError) {
+    self.disk = disk
     self.storeID = storeID
     segments = try LogSegments(disk: disk)
+    state = Mutex(State(last: 0))
+  }
+
+  /// Calls `replay` for each operation in the journal in order: those up to `applied`, which the
+  /// catalog has, too, as far as they are still there. After that, new operations go to a segment of
+  /// their own. Throws ``JournalError`` and what `replay` throws.
+  public func recover(
+    applied: LogSequenceNumber, replay: (LogSequenceNumber, _ request: UInt64, Operation) throws -> Void
+  ) throws {
     let recovery = JournalRecovery(disk: disk, storeID: storeID, segments: segments)
     let found = try recovery.run(applied: applied, replay: replay)
-    state = Mutex(State(firstSequences: found.segments, last: found.last))
+    state.withLock { state in
+      state.firstSequences = found.segments
+      state.last = found.last
+    }
     syncGate.withLock { $0.durable = applied }
   }
 

@@ -47,46 +47,49 @@ struct JournalRecovery {
         lost.append(number)
         continue
       }
-      if broken == nil, let next = expected, segment.first > next {
-        throw JournalError(.damaged, "The journal lacks operations \(next) to \(segment.first - 1).")
-      }
-      if broken == nil, expected == nil, segment.first > applied + 1 {
-        throw JournalError(.damaged, "The journal lacks operations \(applied + 1) to \(segment.first - 1).")
-      }
-      if let next = expected, segment.first == next {
-        // A segment that goes on where the prefix ended was begun after the recovery that ended it.
-        broken = nil
-      } else if let next = expected, segment.first < next, broken == nil {
-        throw JournalError(.damaged, "Journal segment \(number) repeats operation \(segment.first).")
-      }
-      var next = segment.first
-      var offset = Journal.headerLength
-      while offset < segment.bytes.count {
-        guard broken == nil else { break }
-        guard let record = read(segment, at: offset), record.sequence == next else { break }
-        if record.sequence > applied {
-          guard stagedBytesAreThere(record.operation) else { break }
-          if case .write(let write) = record.operation {
-            segments.noteReplayed(write.location, sequence: record.sequence)
-          }
-        }
-        try replay(record.sequence, record.request, record.operation)
-        offset += record.length
-        next += 1
-      }
-      if broken == nil {
-        result.segments.append((number, segment.first))
-        expected = next
-        result.last = max(result.last, next - 1)
-        if next > applied { try refuseLostRecords(segment, after: offset, from: next) }
-        broken = next
-      } else if let first = broken {
+      let next = max(expected ?? 0, applied + 1)
+      if let first = broken, segment.first > next {
+        // Written after what was lost, and lost with it, unless it says that this had been durable.
         try refuseLostRecords(segment, after: Journal.headerLength, from: first)
         lost.append(number)
+        continue
       }
+      guard segment.first <= next else {
+        throw JournalError(.damaged, "The journal lacks operations \(next) to \(segment.first - 1).")
+      }
+      result.segments.append((number, segment.first))
+      let end = try replaySegment(segment, applied: applied, replay: replay)
+      if end.next > applied { try refuseLostRecords(segment, after: end.offset, from: end.next) }
+      // What follows the prefix must not be taken for a part of it by a later recovery.
+      if end.offset < segment.bytes.count { try segment.file.truncate(to: UInt64(end.offset)) }
+      expected = end.next
+      broken = end.next
+      result.last = max(result.last, end.next - 1)
     }
     for number in lost { try segments.removeJournalSegment(number) }
     return result
+  }
+
+  /// Replays the good records of a segment. Returns the number that the next operation has, and where
+  /// it would be.
+  private func replaySegment(
+    _ segment: SegmentFile, applied: LogSequenceNumber,
+    replay: (LogSequenceNumber, UInt64, Operation) throws -> Void
+  ) throws -> (next: LogSequenceNumber, offset: Int) {
+    var next = segment.first
+    var offset = Journal.headerLength
+    while let record = read(segment, at: offset), record.sequence == next {
+      if record.sequence > applied {
+        guard stagedBytesAreThere(record.operation) else { break }
+        if case .write(let write) = record.operation {
+          segments.noteReplayed(write.location, sequence: record.sequence)
+        }
+      }
+      try replay(record.sequence, record.request, record.operation)
+      offset += record.length
+      next += 1
+    }
+    return (next, offset)
   }
 
   private func open(_ number: UInt64) throws -> SegmentFile? {
