@@ -44,7 +44,9 @@ final class Statement {
   @discardableResult
   func bind(_ bytes: UnsafeRawBufferPointer) -> Statement {
     // A null pointer would bind NULL instead of an empty value.
-    guard let base = bytes.baseAddress, !bytes.isEmpty else { return bound(sqlite3_bind_zeroblob(handle, parameter, 0)) }
+    guard let base = bytes.baseAddress, !bytes.isEmpty else {
+      return bound(sqlite3_bind_zeroblob(handle, parameter, 0))
+    }
     return bound(sqlite3_bind_blob64(handle, parameter, base, UInt64(bytes.count), copied))
   }
 
