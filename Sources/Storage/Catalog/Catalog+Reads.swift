@@ -151,7 +151,7 @@ extension Catalog {
   }
 
   private static func decode(
-    _ row: borrowing Row, column: Int32, _ number: InodeNumber, _ page: UInt64
+    _ row: Row, column: Int32, _ number: InodeNumber, _ page: UInt64
   ) throws(CatalogError) -> [Extent] {
     do {
       return try row.withBytes(column) { (bytes) throws(ExtentCodecError) in
@@ -195,7 +195,7 @@ extension Catalog {
   /// is none. The first parameter of `sql` is the layer, `bind` sets the others.
   private func firstRow<Value>(
     _ chain: [LayerID], _ sql: String, _ bind: (Statement) -> Statement,
-    _ value: (borrowing Row) throws(CatalogError) -> Value?
+    _ value: (Row) throws(CatalogError) -> Value?
   ) throws(CatalogError) -> Value? {
     try read { (connection) throws(CatalogError) in
       let select = try connection.statement(sql)
@@ -214,7 +214,7 @@ extension Catalog {
   /// layer, what `bind` sets, the lowest key and the most rows.
   private func merged<Value>(
     _ chain: [LayerID], from first: UInt64, limit: Int, _ sql: String, _ bind: (Statement) -> Statement,
-    _ value: (borrowing Row) throws(CatalogError) -> Value, key: (Value) -> UInt64, isRemoval: (Value) -> Bool
+    _ value: (Row) throws(CatalogError) -> Value, key: (Value) -> UInt64, isRemoval: (Value) -> Bool
   ) throws(CatalogError) -> [Value] {
     try read { (connection) throws(CatalogError) in
       let select = try connection.statement(sql)
