@@ -93,11 +93,12 @@ extension Catalog {
   }
 
   /// Up to `limit` entries of a directory whose cookies are above `cookie`, in the cookies' order.
-  /// Fewer only at the end.
+  /// Fewer only at the end. Any number will do as the cookie: programs may seek anywhere.
   public func entries(
     _ chain: [LayerID], _ parent: InodeNumber, after cookie: UInt64, limit: Int
   ) throws(CatalogError) -> [DirectoryEntry] {
-    try merged(
+    guard cookie < UInt64(Int64.max) else { return [] }
+    return try merged(
       chain, from: cookie + 1, limit: limit,
       """
       SELECT \(DirectoryEntry.columns) FROM dirent WHERE layer = ? AND parent = ? AND cookie >= ?
@@ -140,7 +141,8 @@ extension Catalog {
   public func extentPages(
     _ chain: [LayerID], _ number: InodeNumber, from page: UInt64, limit: Int
   ) throws(CatalogError) -> [(page: UInt64, extents: [Extent])] {
-    try merged(
+    guard page < ExtentCodec.pageLimit else { return [] }
+    return try merged(
       chain, from: page, limit: limit,
       "SELECT page, map FROM extent WHERE layer = ? AND ino = ? AND page >= ? ORDER BY page LIMIT ?",
       { $0.bind(number) },

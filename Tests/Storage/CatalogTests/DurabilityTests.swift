@@ -126,4 +126,22 @@ func rewrite(_ sql: String, _ catalog: Catalog) throws {
     let error = #expect(throws: CatalogError.self) { try Catalog(directory: scratch.path + "/missing") }
     #expect(error?.description.contains("missing/catalog.db") == true)
   }
+
+  /// A reader that takes its time keeps the log from being emptied; it must not make anything fail.
+  @Test func aSlowReaderDelaysOnlyTheCheckpoint() throws {
+    let catalog = try Catalog(directory: scratch.path)
+    try catalog.commit(Self.batch(1))
+    try catalog.read { (connection) throws(CatalogError) in
+      try connection.snapshot { () throws(CatalogError) in
+        let before = try connection.readCounters()
+        try catalog.commit(Self.batch(2))
+        try catalog.checkpoint()
+        try catalog.commit(Self.batch(3))
+        #expect(try connection.readCounters() == before)
+      }
+    }
+    try catalog.checkpoint()
+    #expect(try LocalDisk(root: scratch.path).open("\(Catalog.fileName)-wal", create: false).length() == 0)
+    try Self.expectState(3, catalog)
+  }
 }

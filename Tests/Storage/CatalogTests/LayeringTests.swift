@@ -136,4 +136,23 @@ import Testing
     try catalog.commit(batch)
     #expect(try catalog.unlinkedInodes(1) == [])
   }
+
+  @Test func anyCookieOrPageMayBeAskedFor() throws {
+    let catalog = try Catalog(directory: scratch.path)
+    let entry = DirectoryEntry(cookie: UInt64(Int64.max), name: bytes("last"), node: 3, type: 0)
+    var batch = CatalogBatch()
+    batch.entries = [(1, 5, entry)]
+    batch.extentPages = [(1, 5, 1, [])]
+    try catalog.commit(batch)
+    for cookie: UInt64 in [0, 1 << 62, 1 << 63 - 2] {
+      #expect(try catalog.entries([1], 5, after: cookie, limit: 1) == [entry])
+      #expect(try catalog.entries([1], 5, after: cookie, limit: 5) == [entry])
+    }
+    for cookie: UInt64 in [1 << 63 - 1, 1 << 63, .max] {
+      #expect(try catalog.entries([1], 5, after: cookie, limit: 1) == [])
+    }
+    #expect(try catalog.entries([1], 5, after: 0, limit: 0) == [])
+    #expect(try catalog.extentPages([1], 5, from: .max, limit: 5).isEmpty)
+    #expect(try catalog.extentPage([1], 5, page: .max) == nil)
+  }
 }
