@@ -30,7 +30,9 @@ let storage: [Target] = [
     name: "Catalog", dependencies: ["Chunks", "Linux", "CSQLite"], path: "Sources/Storage/Catalog",
     swiftSettings: settings),
   .target(
-    name: "FileSystem", dependencies: ["Catalog", "Chunks", "Linux"], path: "Sources/Storage/FileSystem",
+    name: "Journal", dependencies: ["Catalog", "Linux"], path: "Sources/Storage/Journal", swiftSettings: settings),
+  .target(
+    name: "FileSystem", dependencies: ["Catalog", "Chunks", "Journal", "Linux"], path: "Sources/Storage/FileSystem",
     swiftSettings: settings),
 ]
 
