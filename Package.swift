@@ -46,6 +46,9 @@ let tests: [Target] = [
     name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
     swiftSettings: settings),
   .testTarget(
+    name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux"], path: "Tests/Storage/CatalogTests",
+    swiftSettings: settings),
+  .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
 ]

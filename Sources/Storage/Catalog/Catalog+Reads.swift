@@ -93,11 +93,12 @@ extension Catalog {
   }
 
   /// Up to `limit` entries of a directory whose cookies are above `cookie`, in the cookies' order.
-  /// Fewer only at the end.
+  /// Fewer only at the end. Any number will do as the cookie: programs may seek anywhere.
   public func entries(
     _ chain: [LayerID], _ parent: InodeNumber, after cookie: UInt64, limit: Int
   ) throws(CatalogError) -> [DirectoryEntry] {
-    try merged(
+    guard cookie < UInt64(Int64.max) else { return [] }
+    return try merged(
       chain, from: cookie + 1, limit: limit,
       """
       SELECT \(DirectoryEntry.columns) FROM dirent WHERE layer = ? AND parent = ? AND cookie >= ?
@@ -140,7 +141,8 @@ extension Catalog {
   public func extentPages(
     _ chain: [LayerID], _ number: InodeNumber, from page: UInt64, limit: Int
   ) throws(CatalogError) -> [(page: UInt64, extents: [Extent])] {
-    try merged(
+    guard page < ExtentCodec.pageLimit else { return [] }
+    return try merged(
       chain, from: page, limit: limit,
       "SELECT page, map FROM extent WHERE layer = ? AND ino = ? AND page >= ? ORDER BY page LIMIT ?",
       { $0.bind(number) },
@@ -151,7 +153,7 @@ extension Catalog {
   }
 
   private static func decode(
-    _ row: borrowing Row, column: Int32, _ number: InodeNumber, _ page: UInt64
+    _ row: Row, column: Int32, _ number: InodeNumber, _ page: UInt64
   ) throws(CatalogError) -> [Extent] {
     do {
       return try row.withBytes(column) { (bytes) throws(ExtentCodecError) in
@@ -195,7 +197,7 @@ extension Catalog {
   /// is none. The first parameter of `sql` is the layer, `bind` sets the others.
   private func firstRow<Value>(
     _ chain: [LayerID], _ sql: String, _ bind: (Statement) -> Statement,
-    _ value: (borrowing Row) throws(CatalogError) -> Value?
+    _ value: (Row) throws(CatalogError) -> Value?
   ) throws(CatalogError) -> Value? {
     try read { (connection) throws(CatalogError) in
       let select = try connection.statement(sql)
@@ -214,7 +216,7 @@ extension Catalog {
   /// layer, what `bind` sets, the lowest key and the most rows.
   private func merged<Value>(
     _ chain: [LayerID], from first: UInt64, limit: Int, _ sql: String, _ bind: (Statement) -> Statement,
-    _ value: (borrowing Row) throws(CatalogError) -> Value, key: (Value) -> UInt64, isRemoval: (Value) -> Bool
+    _ value: (Row) throws(CatalogError) -> Value, key: (Value) -> UInt64, isRemoval: (Value) -> Bool
   ) throws(CatalogError) -> [Value] {
     try read { (connection) throws(CatalogError) in
       let select = try connection.statement(sql)

@@ -39,10 +39,11 @@ public enum ExtentCodec {
     var lastChunk: ChunkID = 0
     for extent in extents {
       guard extent.offset >= end else {
-        throw ExtentCodecError("the extent at \(extent.offset) begins before \(end), where page or extent before end")
+        throw ExtentCodecError("the extent at \(extent.offset) begins before \(end)")
       }
       guard extent.length >= 1, extent.offset < pageEnd, extent.length <= pageEnd - extent.offset else {
-        throw ExtentCodecError("the extent at \(extent.offset) of \(extent.length) bytes is empty or leaves page \(page)")
+        throw ExtentCodecError(
+          "the extent at \(extent.offset), \(extent.length) bytes, is empty or leaves page \(page)")
       }
       let distance = (extent.offset - end) << 3
       switch extent.content {
@@ -58,7 +59,8 @@ public enum ExtentCodec {
         lastChunk = chunk
       case .inline(let content):
         guard UInt64(content.count) == extent.length else {
-          throw ExtentCodecError("the extent at \(extent.offset) says \(extent.length) bytes and holds \(content.count)")
+          throw ExtentCodecError(
+            "the extent at \(extent.offset) says \(extent.length) bytes and holds \(content.count)")
         }
         append(distance | Kind.inline.rawValue, to: &bytes)
         append(extent.length, to: &bytes)

@@ -1,4 +1,5 @@
-/// Merges sorted rows of several layers, where the topmost row of a key hides those below it.
+/// Merges sorted rows of several layers, where the topmost row of a key hides those below it. Keys
+/// are below 2^63, as SQLite's integers are.
 struct LayerMerge<Value> {
   /// Where the merge stands in one layer.
   struct Cursor {
@@ -19,7 +20,9 @@ struct LayerMerge<Value> {
     mutating func refill(_ rows: [Value], isEnd: Bool, key: (Value) -> UInt64) {
       self.rows = rows[...]
       self.isEnd = isEnd
-      if let last = rows.last { next = key(last) + 1 }
+      guard let last = rows.last else { return }
+      // No key can follow the largest; the number after it would be stored as the smallest.
+      if key(last) >= UInt64(Int64.max) { self.isEnd = true } else { next = key(last) + 1 }
     }
 
     mutating func skip() { rows.removeFirst() }

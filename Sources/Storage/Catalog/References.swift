@@ -13,7 +13,7 @@ struct ReferenceChanges {
 
   /// Counts the map in a row that leaves the catalog.
   mutating func remove(
-    _ row: borrowing Row, mapColumn: Int32, _ layer: LayerID, _ number: InodeNumber, _ page: UInt64
+    _ row: Row, mapColumn: Int32, _ layer: LayerID, _ number: InodeNumber, _ page: UInt64
   ) throws(CatalogError) {
     do {
       try row.withBytes(mapColumn) { (bytes) throws(ExtentCodecError) in

@@ -9,7 +9,7 @@ extension InodeRow {
     """
 
   /// The inode in a row of ``columns``; nil where the row says that it was deleted.
-  static func living(_ row: borrowing Row) throws(CatalogError) -> InodeRow? {
+  static func living(_ row: Row) throws(CatalogError) -> InodeRow? {
     let mode = try row.uint32(0)
     guard mode != 0 else { return nil }
     return InodeRow(
@@ -31,7 +31,7 @@ extension Statement {
 extension DirectoryEntry {
   static let columns = "cookie, name, node, type"
 
-  init(_ row: borrowing Row) throws(CatalogError) {
+  init(_ row: Row) throws(CatalogError) {
     self.init(cookie: row.uint64(0), name: row.bytes(1), node: row.uint64(2), type: try row.uint32(3))
   }
 }
@@ -48,7 +48,7 @@ extension VolumeRow {
     id, kind, path, layer, root, sealed, quota_bytes, quota_inodes, used_bytes, used_inodes, created, source
     """
 
-  init(_ row: borrowing Row) throws(CatalogError) {
+  init(_ row: Row) throws(CatalogError) {
     let name = row.text(1)
     guard let kind = VolumeKind(rawValue: name) else {
       throw row.damaged("volume \(row.int64(0)) is of kind '\(name)', which is unknown")
@@ -75,7 +75,7 @@ extension ChunkLocation {
   static let columns = "pack, offset, stored_length, length, codec"
 
   /// The location in a row whose columns from `first` on are ``columns``.
-  init(_ row: borrowing Row, first: Int32) throws(CatalogError) {
+  init(_ row: Row, first: Int32) throws(CatalogError) {
     guard let codec = UInt8(exactly: row.int64(first + 4)).flatMap({ Codec(rawValue: $0) }) else {
       throw row.damaged("a chunk in pack \(row.uint64(first)) has codec \(row.int64(first + 4)), which is unknown")
     }
@@ -99,7 +99,7 @@ extension Statement {
 extension ChunkRow {
   static let columns = "id, digest, \(ChunkLocation.columns)"
 
-  init(_ row: borrowing Row) throws(CatalogError) {
+  init(_ row: Row) throws(CatalogError) {
     let id = row.uint64(0)
     let words = row.withBytes(1) { $0.count == 32 ? $0.loadUnaligned(as: (UInt64, UInt64, UInt64, UInt64).self) : nil }
     guard let words else { throw row.damaged("the digest of chunk \(id) does not have 32 bytes") }

@@ -123,7 +123,8 @@ enum Schema {
     }
     guard version <= Self.version else {
       throw CatalogError(
-        .newerVersion, "open \(path)", "its schema has version \(version), and this Cairn knows \(Self.version) at most")
+        .newerVersion, "open \(path)", "its schema has version \(version), and this Cairn knows \(Self.version) at most"
+      )
     }
     guard version == Self.version else {
       throw CatalogError(.damaged, "open \(path)", "its schema has version \(version), which never existed")

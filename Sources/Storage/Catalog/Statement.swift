@@ -44,7 +44,9 @@ final class Statement {
   @discardableResult
   func bind(_ bytes: UnsafeRawBufferPointer) -> Statement {
     // A null pointer would bind NULL instead of an empty value.
-    guard let base = bytes.baseAddress, !bytes.isEmpty else { return bound(sqlite3_bind_zeroblob(handle, parameter, 0)) }
+    guard let base = bytes.baseAddress, !bytes.isEmpty else {
+      return bound(sqlite3_bind_zeroblob(handle, parameter, 0))
+    }
     return bound(sqlite3_bind_blob64(handle, parameter, base, UInt64(bytes.count), copied))
   }
 
@@ -66,17 +68,17 @@ final class Statement {
   }
 
   /// The first row, or nil.
-  func first<Result>(_ body: (borrowing Row) throws(CatalogError) -> Result) throws(CatalogError) -> Result? {
+  func first<Result>(_ body: (Row) throws(CatalogError) -> Result) throws(CatalogError) -> Result? {
     defer { reset() }
     return try step() ? try body(Row(handle, sql)) : nil
   }
 
-  func forEach(_ body: (borrowing Row) throws(CatalogError) -> Void) throws(CatalogError) {
+  func forEach(_ body: (Row) throws(CatalogError) -> Void) throws(CatalogError) {
     defer { reset() }
     while try step() { try body(Row(handle, sql)) }
   }
 
-  func all<Result>(_ body: (borrowing Row) throws(CatalogError) -> Result) throws(CatalogError) -> [Result] {
+  func all<Result>(_ body: (Row) throws(CatalogError) -> Result) throws(CatalogError) -> [Result] {
     var results: [Result] = []
     try forEach { (row) throws(CatalogError) in results.append(try body(row)) }
     return results
@@ -101,8 +103,10 @@ final class Statement {
   private var copied: sqlite3_destructor_type { unsafeBitCast(-1, to: sqlite3_destructor_type.self) }
 }
 
-/// The row that a statement stands on; it can't leave the closure that it is given to.
-struct Row: ~Copyable {
+/// The row that a statement stands on: valid only within the closure that it is given to.
+///
+/// A noncopyable type would enforce that, but Swift 6.3.1's optimiser crashes on it here.
+struct Row {
   private let handle: OpaquePointer
   private let sql: String
 
