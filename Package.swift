@@ -23,6 +23,14 @@ let system: [Target] = [
   .target(name: "Wire", path: "Sources/System/Wire", swiftSettings: settings),
   .target(
     name: "UnixHTTP", dependencies: ["Linux", "Wire"], path: "Sources/System/UnixHTTP", swiftSettings: settings),
+  .target(
+    name: "HTTPService",
+    dependencies: [
+      "Linux", "Wire", "FlyingFox", .product(name: "FlyingSocks", package: "FlyingFox"),
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Sources/System/HTTPService", swiftSettings: settings),
+  .target(
+    name: "Configuration", dependencies: ["Yams"], path: "Sources/System/Configuration", swiftSettings: settings),
 ]
 
 let storage: [Target] = [
@@ -41,7 +49,18 @@ let storage: [Target] = [
 ]
 
 let tests: [Target] = [
-  .testTarget(name: "ChunksTests", dependencies: ["Chunks"], path: "Tests/Storage/ChunksTests", swiftSettings: settings),
+  .testTarget(
+    name: "UnixHTTPTests", dependencies: ["UnixHTTP", "Linux", "Wire"], path: "Tests/System/UnixHTTPTests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "HTTPServiceTests",
+    dependencies: ["HTTPService", "UnixHTTP", "Linux", "Wire", .product(name: "Logging", package: "swift-log")],
+    path: "Tests/System/HTTPServiceTests", swiftSettings: settings),
+  .testTarget(
+    name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/System/ConfigurationTests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "ChunksTests", dependencies: ["Chunks"], path: "Tests/Storage/ChunksTests", swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
@@ -49,5 +68,11 @@ let tests: [Target] = [
 
 let package = Package(
   name: "cairn",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+  ],
   targets: system + storage + tests
 )
