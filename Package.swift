@@ -19,6 +19,7 @@ let system: [Target] = [
     name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
   .systemLibrary(
     name: "CCrypto", path: "Sources/System/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+  .target(name: "CFuseShim", path: "Sources/System/CFuseShim"),
   .target(name: "Linux", dependencies: ["CLinux"], path: "Sources/System/Linux", swiftSettings: settings),
   .target(name: "Wire", path: "Sources/System/Wire", swiftSettings: settings),
   .target(
@@ -46,6 +47,8 @@ let storage: [Target] = [
   .target(
     name: "StorageAPI", dependencies: ["UnixHTTP", "Wire"], path: "Sources/Storage/StorageAPI",
     swiftSettings: settings),
+    name: "Fuse", dependencies: ["FileSystem", "Catalog", "Linux", "CLinux", "CFuse3", "CFuseShim"],
+    path: "Sources/Storage/Fuse", swiftSettings: settings),
 ]
 
 let tests: [Target] = [

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,6 +49,10 @@ int cairn_random(void *bytes, size_t count) {
 int cairn_close_range(unsigned first, unsigned last, unsigned flags) {
   return (int)syscall(SYS_close_range, first, last, flags);
 }
+
+int cairn_memfd_create(const char *name) { return memfd_create(name, 0); }
+
+int cairn_syncfs(int fd) { return syncfs(fd); }
 
 static uint32_t crc32c_table[256];
 
