@@ -47,11 +47,26 @@ let storage: [Target] = [
   .target(
     name: "StorageAPI", dependencies: ["UnixHTTP", "Wire"], path: "Sources/Storage/StorageAPI",
     swiftSettings: settings),
+  .target(
     name: "Fuse", dependencies: ["FileSystem", "Catalog", "Linux", "CLinux", "CFuse3", "CFuseShim"],
     path: "Sources/Storage/Fuse", swiftSettings: settings),
+  .target(
+    name: "StorageService",
+    dependencies: [
+      "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "Wire",
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Sources/Storage/StorageService", swiftSettings: settings),
+  .executableTarget(
+    name: "cairnfsd",
+    dependencies: [
+      "Catalog", "Configuration", "FileSystem", "Fuse", "HTTPService", "Linux", "StorageService", "Wire",
+      .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Sources/Storage/cairnfsd", swiftSettings: settings),
 ]
 
 let tests: [Target] = [
+  .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
   .testTarget(
     name: "UnixHTTPTests", dependencies: ["UnixHTTP", "Linux", "Wire"], path: "Tests/System/UnixHTTPTests",
     swiftSettings: settings),
@@ -63,7 +78,8 @@ let tests: [Target] = [
     name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/System/ConfigurationTests",
     swiftSettings: settings),
   .testTarget(
-    name: "ChunksTests", dependencies: ["Chunks"], path: "Tests/Storage/ChunksTests", swiftSettings: settings),
+    name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
+    swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
