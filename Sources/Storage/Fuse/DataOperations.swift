@@ -1,7 +1,7 @@
 import CFuse3
 import CFuseShim
-import Catalog
 import CLinux
+import Catalog
 import FileSystem
 import Glibc
 

@@ -23,12 +23,8 @@ public final class FuseServer: Sendable {
     public init() {}
   }
 
-  /// The absolute path, links resolved.
-  public let mountPoint: String
-  /// The open `/dev/fuse`. A process that holds a copy keeps the mount alive when this one dies.
-  public let descriptor: Int32
-  /// What another process needs, besides the descriptor, to take over.
-  public let recordedInit: [UInt8]
+  /// What is served. Its descriptor belongs to the server.
+  public let mount: KernelMount
 
   private let options: Options
   /// `major:minor` of the mount.
@@ -36,6 +32,7 @@ public final class FuseServer: Sendable {
   private let session: Session
   private let handler: RequestHandler
   private let invalidator: Invalidator
+  private let counters = RequestCounters()
   private let workers = Monitor(Workers())
   private let isStopping = Atomic(false)
 
@@ -44,54 +41,40 @@ public final class FuseServer: Sendable {
   public convenience init(
     fileSystem: FileSystem, mountPoint: String, options: Options = Options()
   ) throws(FuseError) {
-    let path = try Mount.canonicalPath(mountPoint)
-    try Mount.clear(path)
-    let descriptor = try Mount.make(at: path, source: options.source, maxRead: Negotiation.maxWrite)
-    do throws(FuseError) {
-      let record = try InitRecord.receive(from: descriptor)
-      try self.init(fileSystem, path, descriptor, record, options)
-    } catch {
-      umount2(path, Int32(MNT_DETACH))
-      throw error
-    }
+    let mount = try KernelMount(at: mountPoint, source: options.source)
+    try self.init(fileSystem, mount, options)
   }
 
-  /// Goes on serving a mount whose server has died or left. `recordedInit` is what it recorded; the
-  /// requests that it had not answered come again, those it had carried out among them.
+  /// Serves a mount that another process made, or whose server has died or left. Requests that were
+  /// not answered come again, those that had been carried out among them: ``Caller/request`` tells.
   ///
   /// Throws ``FuseError/Code/refused`` where the mount is gone, or the kernel (before 6.9) can't
   /// send requests again.
   public convenience init(
-    fileSystem: FileSystem, takingOver descriptor: Int32, recordedInit: [UInt8], mountPoint: String,
-    options: Options = Options()
+    fileSystem: FileSystem, takingOver mount: KernelMount, options: Options = Options()
   ) throws(FuseError) {
-    let path = try Mount.canonicalPath(mountPoint)
-    let record = try InitRecord(bytes: recordedInit)
-    try self.init(fileSystem, path, descriptor, record, options)
-    guard record.agreed.contains(.hasResend) else {
+    guard mount.record.agreed.contains(.hasResend) else {
       throw FuseError(.refused, "This kernel can't send requests again (it needs Linux 6.9): mount anew.")
     }
-    guard Invalidator.notify(descriptor, Int32(CAIRN_FUSE_NOTIFY_RESEND), []) else {
-      throw FuseError(.refused, "\(SystemError("write", "/dev/fuse")): the mount at \(path) is gone; mount anew.")
+    try self.init(fileSystem, mount, options)
+    guard Invalidator.notify(mount.descriptor, Int32(CAIRN_FUSE_NOTIFY_RESEND), []) else {
+      throw FuseError(
+        .refused, "\(SystemError("write", "/dev/fuse")): the mount at \(mount.mountPoint) is gone; mount anew.")
     }
   }
 
-  private init(
-    _ fileSystem: FileSystem, _ mountPoint: String, _ descriptor: Int32, _ record: InitRecord, _ options: Options
-  ) throws(FuseError) {
-    self.mountPoint = mountPoint
-    self.descriptor = descriptor
+  private init(_ fileSystem: FileSystem, _ mount: KernelMount, _ options: Options) throws(FuseError) {
+    self.mount = mount
     self.options = options
-    recordedInit = record.bytes
-    let session = try Session(descriptor: descriptor)
-    record.request.withUnsafeBytes { session.initialize(with: $0) }
+    let session = try Session(descriptor: mount.descriptor)
+    mount.record.request.withUnsafeBytes { session.initialize(with: $0) }
     self.session = session
-    guard let entry = try MountTable.current().top(at: mountPoint), entry.type == "fuse.cairn" else {
-      throw FuseError(.refused, "\(mountPoint) is no longer mounted: start anew.")
+    guard let entry = try MountTable.current().top(at: mount.mountPoint), entry.type == "fuse.cairn" else {
+      throw FuseError(.refused, "\(mount.mountPoint) is no longer mounted: start anew.")
     }
     device = entry.device
-    handler = RequestHandler(fileSystem: fileSystem, mountNumber: record.mountNumber)
-    invalidator = Invalidator(descriptor: descriptor)
+    handler = RequestHandler(fileSystem: fileSystem, mountNumber: mount.record.mountNumber)
+    invalidator = Invalidator(descriptor: mount.descriptor)
     do throws(FuseError) {
       try Mount.setReadAhead(device: device, kilobytes: options.readAheadKilobytes)
     } catch {
@@ -99,6 +82,9 @@ public final class FuseServer: Sendable {
     }
     fileSystem.onInvalidation { [invalidator] in invalidator.add($0) }
   }
+
+  /// How many requests of each kind have come, by the kernel's names for them, such as `LOOKUP`.
+  public var requestCounts: [String: UInt64] { counters.all }
 
   /// Begins to answer. To be called once.
   public func start() {
@@ -119,7 +105,7 @@ public final class FuseServer: Sendable {
   public func stop() {
     invalidator.stop()
     do throws(FuseError) {
-      try Mount.end(at: mountPoint, device: device)
+      try Mount.end(at: mount.mountPoint, device: device)
     } catch {
       options.log("\(error)")
     }
@@ -188,14 +174,14 @@ public final class FuseServer: Sendable {
     worker.isReading.store(true, ordering: .sequentiallyConsistent)
     defer { worker.isReading.store(false, ordering: .relaxed) }
     while !isStopping.load(ordering: .sequentiallyConsistent) {
-      let count = read(descriptor, buffer.memory.baseAddress!, buffer.memory.count)
+      let count = read(mount.descriptor, buffer.memory.baseAddress!, buffer.memory.count)
       if count >= 0 { return UnsafeRawBufferPointer(rebasing: buffer.memory[..<count]) }
       switch errno {
       // ENOENT: the request was withdrawn while it was read.
       case EINTR, EAGAIN, ENOENT: continue
       case ENODEV, ECONNABORTED: return nil
       default:
-        options.log("\(SystemError("read", "/dev/fuse")): a worker of \(mountPoint) ends.")
+        options.log("\(SystemError("read", "/dev/fuse")): a worker of \(mount.mountPoint) ends.")
         return nil
       }
     }
@@ -203,14 +189,15 @@ public final class FuseServer: Sendable {
   }
 
   private func answer(_ request: Request, _ reply: borrowing ReplyBuffer) {
+    counters.count(request.opcode)
     do throws(POSIXError) {
       switch try handler.handle(request, reply) {
-      case .reply(let count): reply.send(descriptor, unique: request.unique, count: count)
+      case .reply(let count): reply.send(mount.descriptor, unique: request.unique, count: count)
       case .none: break
       case .unknown: session.process(request.bytes)
       }
     } catch {
-      reply.send(descriptor, unique: request.unique, error: error.code)
+      reply.send(mount.descriptor, unique: request.unique, error: error.code)
     }
   }
 }

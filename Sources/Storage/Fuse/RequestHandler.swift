@@ -75,6 +75,8 @@ struct RequestHandler: Sendable {
     case FUSE_OPEN, FUSE_OPENDIR, FUSE_FLUSH, FUSE_CREATE, FUSE_ACCESS, FUSE_INTERRUPT: throw POSIXError(ENOSYS)
     // A file that came from TMPFILE before the first OPEN is released; there is nothing to release.
     case FUSE_RELEASE, FUSE_RELEASEDIR: return .reply(0)
+    // Comes with each open() of Python before 3.14, which asks whether the file is a terminal.
+    case FUSE_IOCTL: throw POSIXError(ENOTTY)
 
     default: break
     }

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -50,7 +50,9 @@ int cairn_close_range(unsigned first, unsigned last, unsigned flags) {
   return (int)syscall(SYS_close_range, first, last, flags);
 }
 
-int cairn_memfd_create(const char *name) { return memfd_create(name, 0); }
+int cairn_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
+
+char **cairn_environment(void) { return environ; }
 
 int cairn_syncfs(int fd) { return syncfs(fd); }
 
