@@ -31,6 +31,9 @@ let system: [Target] = [
       .product(name: "Logging", package: "swift-log"),
     ], path: "Sources/System/HTTPService", swiftSettings: settings),
   .target(
+    name: "Daemon", dependencies: ["CLinux", "Linux", .product(name: "Logging", package: "swift-log")],
+    path: "Sources/System/Daemon", swiftSettings: settings),
+  .target(
     name: "Configuration", dependencies: ["Yams"], path: "Sources/System/Configuration", swiftSettings: settings),
 ]
 
@@ -59,7 +62,7 @@ let storage: [Target] = [
   .executableTarget(
     name: "cairnfsd",
     dependencies: [
-      "Catalog", "Configuration", "FileSystem", "Fuse", "HTTPService", "Linux", "StorageService", "Wire",
+      "Catalog", "Configuration", "Daemon", "FileSystem", "Fuse", "HTTPService", "Linux", "StorageService", "Wire",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
       .product(name: "Logging", package: "swift-log"),
     ], path: "Sources/Storage/cairnfsd", swiftSettings: settings),
