@@ -98,7 +98,7 @@ extension FileSystem {
     var isNamed = false
     defer { if let reservation, !isNamed { journal.segments.abandon(reservation.location) } }
     try withState { (state) throws(POSIXError) in
-      if caller.request >> 63 == 1, state.answered[caller.request & ~(1 << 63)] != nil { return }
+      if state.answered[caller.request] != nil { return }
       let file = try state.regularFile(node)
       try state.checkWritable(node)
       let range = offset..<offset + UInt64(bytes.count)
@@ -150,7 +150,7 @@ extension FileSystem {
   ) throws(POSIXError) -> Attributes {
     try withState { (state) throws(POSIXError) in
       let file = try state.node(node)
-      if caller.request >> 63 == 1, state.answered[caller.request & ~(1 << 63)] != nil { return file.stat }
+      if state.answered[caller.request] != nil { return file.stat }
       try state.checkWritable(node)
       let now = nanosecondsNow()
       var operation = Operation.SetAttributes(node: node, changed: change.changed ?? now)
@@ -188,7 +188,7 @@ extension FileSystem {
     guard length > 0 else { throw POSIXError(EINVAL) }
     guard offset <= Self.largestFile, length <= Self.largestFile - offset else { throw POSIXError(EFBIG) }
     try withState { (state) throws(POSIXError) in
-      if caller.request >> 63 == 1, state.answered[caller.request & ~(1 << 63)] != nil { return }
+      if state.answered[caller.request] != nil { return }
       let file = try state.regularFile(node)
       try state.checkWritable(node)
       let kind: Operation.AllocationKind
@@ -247,7 +247,7 @@ extension FileSystem {
       let to = try state.regularFile(destination)
       guard offset < from.row.size else { return 0 }
       let count = min(length, from.row.size - offset)
-      if caller.request >> 63 == 1, state.answered[caller.request & ~(1 << 63)] != nil { return count }
+      if state.answered[caller.request] != nil { return count }
       try state.checkWritable(destination)
       guard destinationOffset <= Self.largestFile - count else { throw POSIXError(EFBIG) }
       if from === to, offset < destinationOffset + count, destinationOffset < offset + count {

@@ -33,7 +33,7 @@ extension FileSystem {
     guard value.count <= Self.longestValue else { throw POSIXError(E2BIG) }
     try withState { (state) throws(POSIXError) in
       let file = try state.node(node)
-      if caller.request >> 63 == 1, state.answered[caller.request & ~(1 << 63)] != nil { return }
+      if state.answered[caller.request] != nil { return }
       try state.checkWritable(node)
       let known = try state.extendedAttributes(file)
       switch mode {
@@ -63,7 +63,7 @@ extension FileSystem {
   public func removeExtendedAttribute(_ node: NodeID, _ name: [UInt8], _ caller: Caller) throws(POSIXError) {
     try withState { (state) throws(POSIXError) in
       let file = try state.node(node)
-      if caller.request >> 63 == 1, state.answered[caller.request & ~(1 << 63)] != nil { return }
+      if state.answered[caller.request] != nil { return }
       try state.checkWritable(node)
       guard try state.extendedAttributes(file)[name] != nil else { throw POSIXError(ENODATA) }
       try state.perform(

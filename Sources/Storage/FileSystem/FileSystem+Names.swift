@@ -53,8 +53,7 @@ extension FileSystem {
 
   /// The answer to a request that an earlier process carried out and could not answer.
   private func repeated(_ state: State, _ caller: Caller) -> NodeID? {
-    guard caller.request >> 63 == 1 else { return nil }
-    return state.answered[caller.request & ~(1 << 63)]
+    state.answered[caller.request]
   }
 
   private func checkName(_ name: [UInt8]) throws(POSIXError) {

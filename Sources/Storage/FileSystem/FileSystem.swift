@@ -22,8 +22,8 @@ public final class FileSystem: Sendable {
     public var cachedInodes = 200_000
     /// Seconds after which a change is brought into the catalog.
     public var checkpointSeconds = 5.0
-    /// Whether the kernel goes on with the mount of an earlier process: it may send requests again and
-    /// still hold inodes without names.
+    /// Whether the kernel goes on with the mount of an earlier process: it may still hold inodes
+    /// without names.
     public var isTakeover = false
     /// Told what a program can't be told: the causes of EIO and the like.
     public var report: @Sendable (String) -> Void = { _ in }

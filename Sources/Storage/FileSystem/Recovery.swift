@@ -16,7 +16,7 @@ enum Recovery {
     try loadVolumes(into: state)
     let applied = counters.appliedSequence
     try journal.recover(applied: applied) { sequence, request, operation in
-      if options.isTakeover && request != 0 { state.answered[request] = operation.answer }
+      if request != 0 { state.answered[request] = operation.answer }
       guard sequence > applied else { return }
       if case .branchVolume = operation {
         // What the source's old top layer is to hold must be there before another one is put on it.

@@ -307,8 +307,7 @@ final class State {
   /// Appends an operation to the journal and carries it out.
   func perform(_ operation: Operation, _ caller: Caller, data: UnsafeRawBufferPointer? = nil) throws(POSIXError) {
     do {
-      let (sequence, location) = try journal.append(
-        operation, request: caller.request & ~(1 << 63), data: data)
+      let (sequence, location) = try journal.append(operation, request: caller.request, data: data)
       if data != nil, case .write(var write) = operation {
         write.source = .inline(location: location)
         apply(.write(write))
