@@ -34,7 +34,13 @@ let storage: [Target] = [
     swiftSettings: settings),
 ]
 
+let interface: [Target] = [
+  .target(name: "Workspace", dependencies: ["Chunks", "Linux"], path: "Sources/Interface/Workspace", swiftSettings: settings)
+]
+
 let tests: [Target] = [
+  .testTarget(
+    name: "WorkspaceTests", dependencies: ["Workspace"], path: "Tests/Interface/WorkspaceTests", swiftSettings: settings),
   .testTarget(name: "ChunksTests", dependencies: ["Chunks"], path: "Tests/Storage/ChunksTests", swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
@@ -43,5 +49,5 @@ let tests: [Target] = [
 
 let package = Package(
   name: "cairn",
-  targets: system + storage + tests
+  targets: system + storage + interface + tests
 )
