@@ -49,8 +49,10 @@ import Workspace
     #expect(elapsed < .seconds(10))
   }
 
-  /// Random rules on random trees, against `git check-ignore` itself.
-  @Test(arguments: 0..<12) func agreesWithGitOnRandomTrees(seed: UInt64) throws {
+  /// Random rules on random trees, against `git check-ignore` itself. Lines such as `x**/y` are left
+  /// out: gitignore(5) says that asterisks which are no whole component are plain ones, but git 2.39
+  /// takes them for directories where only letters stand before them.
+  @Test(arguments: 0..<60) func agreesWithGitOnRandomTrees(seed: UInt64) throws {
     var random = SplitMix(state: seed)
     let top = try temporaryDirectory()
     defer { try? FileManager.default.removeItem(atPath: top) }
@@ -74,9 +76,11 @@ import Workspace
     let tokens = ["a", "b", "ab", ".c", "x", "*", "**", "/", "/", "?", "[ab]", "[!a]", "\\a", "*.c", "**/", "/**"]
     var rules: [String: String] = [:]
     for directory in directories where directory.isEmpty || Int.random(in: 0..<3, using: &random) == 0 {
-      let lines = (0..<Int.random(in: 1...5, using: &random)).map { _ in
-        (Int.random(in: 0..<3, using: &random) == 0 ? "!" : "")
+      let lines = (0..<Int.random(in: 1...5, using: &random)).compactMap { _ in
+        let line = (Int.random(in: 0..<3, using: &random) == 0 ? "!" : "")
           + (0..<Int.random(in: 1...4, using: &random)).map { _ in tokens.randomElement(using: &random)! }.joined()
+        let components = line.drop { $0 == "!" }.split(separator: "/")
+        return components.contains { $0.contains("**") && $0.contains { $0 != "*" } } ? nil : line
       }
       rules[directory] = lines.joined(separator: "\n") + "\n"
       try Data(rules[directory]!.utf8).write(
