@@ -20,6 +20,9 @@ let system: [Target] = [
   .systemLibrary(
     name: "CCrypto", path: "Sources/System/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
   .target(name: "Linux", dependencies: ["CLinux"], path: "Sources/System/Linux", swiftSettings: settings),
+  .target(name: "Wire", path: "Sources/System/Wire", swiftSettings: settings),
+  .target(
+    name: "UnixHTTP", dependencies: ["Linux", "Wire"], path: "Sources/System/UnixHTTP", swiftSettings: settings),
 ]
 
 let storage: [Target] = [
@@ -31,6 +34,9 @@ let storage: [Target] = [
     swiftSettings: settings),
   .target(
     name: "FileSystem", dependencies: ["Catalog", "Chunks", "Linux"], path: "Sources/Storage/FileSystem",
+    swiftSettings: settings),
+  .target(
+    name: "StorageAPI", dependencies: ["UnixHTTP", "Wire"], path: "Sources/Storage/StorageAPI",
     swiftSettings: settings),
 ]
 
