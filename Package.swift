@@ -34,6 +34,26 @@ let storage: [Target] = [
     swiftSettings: settings),
 ]
 
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let platform: [Target] = [
+  .target(name: "JobStates", path: "Sources/Platform/JobStates", swiftSettings: settings),
+  .target(
+    name: "ControlDatabase", dependencies: ["JobStates", grdb], path: "Sources/Platform/ControlDatabase",
+    swiftSettings: settings),
+  .target(
+    name: "Containers", dependencies: ["Linux", "CLinux", subprocess, logging], path: "Sources/Platform/Containers",
+    swiftSettings: settings),
+  .target(name: "GPUs", dependencies: [subprocess], path: "Sources/Platform/GPUs", swiftSettings: settings),
+  .target(
+    name: "Jobs", dependencies: ["JobStates", "ControlDatabase", "Containers", "GPUs", logging],
+    path: "Sources/Platform/Jobs", swiftSettings: settings),
+  .target(
+    name: "Projects", dependencies: ["ControlDatabase"], path: "Sources/Platform/Projects", swiftSettings: settings),
+]
+
 let tests: [Target] = [
   .testTarget(name: "ChunksTests", dependencies: ["Chunks"], path: "Tests/Storage/ChunksTests", swiftSettings: settings),
   .testTarget(
@@ -43,5 +63,10 @@ let tests: [Target] = [
 
 let package = Package(
   name: "cairn",
-  targets: system + storage + tests
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+  ],
+  targets: system + storage + platform + tests
 )
