@@ -40,11 +40,38 @@ let storage: [Target] = [
     swiftSettings: settings),
 ]
 
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let platform: [Target] = [
+  .target(name: "JobStates", path: "Sources/Platform/JobStates", swiftSettings: settings),
+  .target(
+    name: "ControlDatabase", dependencies: ["JobStates", grdb], path: "Sources/Platform/ControlDatabase",
+    swiftSettings: settings),
+  .target(
+    name: "Containers", dependencies: ["Linux", "CLinux", subprocess, logging], path: "Sources/Platform/Containers",
+    swiftSettings: settings),
+  .target(name: "GPUs", dependencies: [subprocess], path: "Sources/Platform/GPUs", swiftSettings: settings),
+  .target(
+    name: "Jobs", dependencies: ["JobStates", "ControlDatabase", "Containers", "GPUs", logging],
+    path: "Sources/Platform/Jobs", swiftSettings: settings),
+  .target(
+    name: "Projects", dependencies: ["ControlDatabase"], path: "Sources/Platform/Projects", swiftSettings: settings),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
 let interface: [Target] = [
-  .target(name: "Workspace", dependencies: ["Chunks", "Linux"], path: "Sources/Interface/Workspace", swiftSettings: settings)
+  .target(
+    name: "Workspace", dependencies: ["Chunks", "Linux"], path: "Sources/Interface/Workspace", swiftSettings: settings),
+  .target(
+    name: "API", dependencies: ["JobStates", "StorageAPI", "UnixHTTP", "Wire"], path: "Sources/Interface/API",
+    swiftSettings: settings),
 ]
 
 let tests: [Target] = [
+
   .testTarget(
     name: "WorkspaceTests", dependencies: ["Workspace"], path: "Tests/Interface/WorkspaceTests", swiftSettings: settings),
   .testTarget(name: "ChunksTests", dependencies: ["Chunks"], path: "Tests/Storage/ChunksTests", swiftSettings: settings),
@@ -55,5 +82,11 @@ let tests: [Target] = [
 
 let package = Package(
   name: "cairn",
-  targets: system + storage + interface + tests
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+  ],
+  targets: system + storage + platform + interface + tests
 )
