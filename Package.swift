@@ -23,6 +23,14 @@ let system: [Target] = [
   .target(name: "Wire", path: "Sources/System/Wire", swiftSettings: settings),
   .target(
     name: "UnixHTTP", dependencies: ["Linux", "Wire"], path: "Sources/System/UnixHTTP", swiftSettings: settings),
+  .target(
+    name: "HTTPService",
+    dependencies: [
+      "Linux", "Wire", "FlyingFox", .product(name: "FlyingSocks", package: "FlyingFox"),
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Sources/System/HTTPService", swiftSettings: settings),
+  .target(
+    name: "Configuration", dependencies: ["Yams"], path: "Sources/System/Configuration", swiftSettings: settings),
 ]
 
 let storage: [Target] = [
@@ -68,15 +76,33 @@ let interface: [Target] = [
   .target(
     name: "API", dependencies: ["JobStates", "StorageAPI", "UnixHTTP", "Wire"], path: "Sources/Interface/API",
     swiftSettings: settings),
+  .target(
+    name: "HostChecks", dependencies: ["API", "Containers", "Linux"], path: "Sources/Interface/HostChecks",
+    swiftSettings: settings),
+  .executableTarget(
+    name: "cairn",
+    dependencies: [
+      "API", "Chunks", "Configuration", "Containers", "HostChecks", "JobStates", "Linux", "StorageAPI", "UnixHTTP",
+      "Wire", "Workspace", argumentParser,
+    ], path: "Sources/Interface/cairn", swiftSettings: settings),
 ]
 
 let tests: [Target] = [
-
   .testTarget(
     name: "WorkspaceTests", dependencies: ["Workspace"], path: "Tests/Interface/WorkspaceTests", swiftSettings: settings),
   .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
   .testTarget(
     name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "UnixHTTPTests", dependencies: ["UnixHTTP", "Linux", "Wire"], path: "Tests/System/UnixHTTPTests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "HTTPServiceTests",
+    dependencies: ["HTTPService", "UnixHTTP", "Linux", "Wire", .product(name: "Logging", package: "swift-log")],
+    path: "Tests/System/HTTPServiceTests", swiftSettings: settings),
+  .testTarget(
+    name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/System/ConfigurationTests",
     swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
@@ -90,6 +116,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: system + storage + platform + interface + tests
 )

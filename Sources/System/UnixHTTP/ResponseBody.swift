@@ -1,3 +1,5 @@
+import Wire
+
 /// The bytes of an answer's body as they come. To be read once, by one task.
 ///
 /// The connection ends with the body, with an error, when the reading task is cancelled, and when
@@ -70,21 +72,6 @@ public struct ResponseBody: AsyncSequence, Sendable {
     }
 
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(body: body) }
-  }
-}
-
-/// An event of `text/event-stream`.
-public struct ServerSentEvent: Equatable, Sendable {
-  /// `message` where the server named none.
-  public var event: String
-  /// Lines joined by LF.
-  public var data: String
-  public var id: String?
-
-  public init(event: String = "message", data: String, id: String? = nil) {
-    self.event = event
-    self.data = data
-    self.id = id
   }
 }
 
