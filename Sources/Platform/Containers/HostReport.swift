@@ -46,6 +46,8 @@ public struct HostReport: Hashable, Codable, Sendable {
   /// The OCI runtime that started a container here, such as `crun`; nil: none did.
   public var runtime: String?
   public var cgroupMode: CgroupMode
+  /// Who makes the groups, as podman says it: `systemd` or `cgroupfs`.
+  public var cgroupManager: String
   /// Whether limits on memory, processors and the number of processes hold.
   public var limitsMemory: Bool
   public var limitsCPUs: Bool
@@ -53,9 +55,6 @@ public struct HostReport: Hashable, Codable, Sendable {
   public var network: Network
   /// Whether containers get a first process that reaps and passes signals on.
   public var hasInit: Bool
-  /// The highest limits that containers may be given here.
-  public var maximumOpenFiles: UInt64
-  public var maximumProcesses: UInt64
   public var findings: [Finding]
 
   /// Whether jobs can run at all.
