@@ -1,6 +1,7 @@
+import FoundationEssentials
+import JobStates
 public import StorageAPI
 public import UnixHTTP
-import JobStates
 import Wire
 
 /// Speaks to `cairnd` over its Unix socket.
@@ -13,6 +14,12 @@ public struct CairnClient: Sendable {
   /// `socket`: the path of `cairnd`'s socket, such as `/run/cairn/cairn.sock`.
   public init(socket: String) {
     http = UnixHTTPClient(socketPath: socket)
+  }
+
+  /// A path among artifacts as a query: text where it is UTF-8, else its bytes in base64.
+  private func query(_ path: [UInt8]) -> String {
+    if let text = String(validating: path, as: UTF8.self) { return "path=" + escape(text) }
+    return "path_bytes=" + escape(Data(path).base64EncodedString())
   }
 
   private func escape(_ text: String) -> String { UnixHTTPClient.escapeComponent(Array(text.utf8)) }
@@ -88,20 +95,20 @@ public struct CairnClient: Sendable {
   /// What is at `path` among a job's artifacts, and in it; the empty path is all of them.
   public func artifacts(of job: String, path: [UInt8] = [], recursive: Bool = false) async throws -> ArtifactList {
     try await http.get(
-      "/v1/artifacts/\(escape(job))?recursive=\(recursive)&path=\(UnixHTTPClient.escapeComponent(path))")
+      "/v1/artifacts/\(escape(job))?recursive=\(recursive)&\(query(path))")
   }
 
   /// A file's content, as it comes.
   public func artifact(of job: String, path: [UInt8]) async throws -> ResponseBody {
     let response = try await http.request(
-      "GET", "/v1/artifacts/\(escape(job))/content?path=\(UnixHTTPClient.escapeComponent(path))")
+      "GET", "/v1/artifacts/\(escape(job))/content?\(query(path))")
     try await response.throwIfRefused()
     return response.body
   }
 
   /// Removes a file or a directory with all that is in it; the empty path is all of a job's artifacts.
   public func removeArtifacts(of job: String, path: [UInt8] = []) async throws {
-    try await http.send("DELETE", "/v1/artifacts/\(escape(job))?path=\(UnixHTTPClient.escapeComponent(path))")
+    try await http.send("DELETE", "/v1/artifacts/\(escape(job))?\(query(path))")
   }
 
   // MARK: Storage
@@ -186,7 +193,7 @@ public struct CairnClient: Sendable {
 
 extension UnixHTTPClient {
   /// Percent-encodes all but unreserved characters, slashes too: for one component of a path, or for
-  /// a name in a query, which may be bytes that are not UTF-8.
+  /// a value in a query.
   static func escapeComponent(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789ABCDEF".utf8)
     var escaped: [UInt8] = []

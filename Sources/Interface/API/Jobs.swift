@@ -2,8 +2,10 @@ import JobStates
 
 /// The body of `POST /v1/jobs`: what somebody asks to be run.
 public struct NewJob: Codable, Equatable, Sendable {
-  /// Made on first use.
-  public var project: String
+  /// Made on first use. nil: named after `directory`.
+  public var project: String?
+  /// The name of the directory that the job is started from.
+  public var directory: String?
   /// nil: the job's identifier.
   public var name: String?
   /// As podman knows it, or `host` for the host's own root file system.
@@ -25,11 +27,13 @@ public struct NewJob: Codable, Equatable, Sendable {
   public var retries: Int?
 
   public init(
-    project: String, name: String? = nil, image: String, command: [String], environment: [String: String]? = nil,
-    gpus: Int? = nil, cpus: Double? = nil, memoryBytes: UInt64? = nil, workspaceSnapshot: UInt32? = nil,
+    project: String? = nil, directory: String? = nil, name: String? = nil, image: String, command: [String],
+    environment: [String: String]? = nil, gpus: Int? = nil, cpus: Double? = nil, memoryBytes: UInt64? = nil,
+    workspaceSnapshot: UInt32? = nil,
     timeoutSeconds: Int? = nil, retries: Int? = nil
   ) {
     self.project = project
+    self.directory = directory
     self.name = name
     self.image = image
     self.command = command

@@ -11,7 +11,7 @@ struct FileIndexer {
   private let top: Int32
 
   init(directory: String) throws(WorkspaceError) {
-    top = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    top = Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     if top < 0 {
       throw .unreadable(path: Array(directory.utf8), call: "open", reason: String(cString: strerror(errno)))
     }

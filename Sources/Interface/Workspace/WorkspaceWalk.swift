@@ -6,7 +6,7 @@ import Glibc
 /// same tree always gives the same list.
 ///
 /// Blocks; call it from a thread of its own.
-public struct WorkspaceWalk {
+public struct WorkspaceWalk: Sendable {
   public private(set) var entries: [WorkspaceEntry] = []
   public private(set) var skipped: [SkippedFile] = []
 

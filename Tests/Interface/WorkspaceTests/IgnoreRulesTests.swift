@@ -77,7 +77,8 @@ import Workspace
     var rules: [String: String] = [:]
     for directory in directories where directory.isEmpty || Int.random(in: 0..<3, using: &random) == 0 {
       let lines = (0..<Int.random(in: 1...5, using: &random)).compactMap { _ in
-        let line = (Int.random(in: 0..<3, using: &random) == 0 ? "!" : "")
+        let line =
+          (Int.random(in: 0..<3, using: &random) == 0 ? "!" : "")
           + (0..<Int.random(in: 1...4, using: &random)).map { _ in tokens.randomElement(using: &random)! }.joined()
         let components = line.drop { $0 == "!" }.split(separator: "/")
         return components.contains { $0.contains("**") && $0.contains { $0 != "*" } } ? nil : line

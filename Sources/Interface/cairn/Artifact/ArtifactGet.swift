@@ -1,5 +1,7 @@
 import API
 import ArgumentParser
+import FoundationEssentials
+import UnixHTTP
 import Workspace
 
 struct ArtifactGet: AsyncParsableCommand {

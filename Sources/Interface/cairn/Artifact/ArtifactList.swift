@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import FoundationEssentials
 import Workspace
 
 struct ArtifactList: AsyncParsableCommand {

@@ -1,4 +1,5 @@
 import API
+import FoundationEssentials
 import Glibc
 import Linux
 import Workspace

@@ -30,7 +30,7 @@ struct JobList: AsyncParsableCommand {
   }
 }
 
-extension JobState: @retroactive ExpressibleByArgument {}
+extension JobState: ExpressibleByArgument {}
 
 func jobTable(_ jobs: [Job], now: Int64) -> String {
   var table = Table(

@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import JobStates
 
 struct JobShow: AsyncParsableCommand {
   static let configuration = CommandConfiguration(commandName: "show", abstract: "Show all about a job.")

@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import JobStates
 
 struct JobStop: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -22,7 +23,11 @@ struct JobStop: AsyncParsableCommand {
     for job in jobs {
       var stopped = try await client.stop(job, graceSeconds: grace?.seconds)
       if wait { stopped = try await client.wait(for: stopped.id) }
-      if output.json { try Terminal.print(json: stopped) } else { Terminal.print("\(stopped.id) \(stopped.state.rawValue)") }
+      if output.json {
+        try Terminal.print(json: stopped)
+      } else {
+        Terminal.print("\(stopped.id) \(stopped.state.rawValue)")
+      }
     }
   }
 }

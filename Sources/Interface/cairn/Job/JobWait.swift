@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import JobStates
 
 struct JobWait: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -14,14 +15,14 @@ struct JobWait: AsyncParsableCommand {
   func run() async throws {
     let job = try await connection.client.wait(for: job)
     if output.json { try Terminal.print(json: job) } else { Terminal.print("\(job.id) \(job.state.rawValue)") }
-    let code = exitCode(of: job)
+    let code = programExitCode(for: job)
     if code != 0 { throw ExitCode(code) }
   }
 }
 
 /// What a program that stands for an ended job exits with: the job's own exit code, and 1 where it
 /// did not succeed and has none.
-func exitCode(of job: Job) -> Int32 {
+func programExitCode(for job: Job) -> Int32 {
   if job.state == .succeeded { return 0 }
   guard let code = job.exitCode, code != 0 else { return 1 }
   return code

@@ -1,6 +1,7 @@
 import API
 import ArgumentParser
 import Glibc
+import JobStates
 import Workspace
 
 struct RunCommand: AsyncParsableCommand {
@@ -35,7 +36,8 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("How much memory, such as 8g; by default all.", valueName: "size"))
   var memory: ByteCount?
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("A variable; KEY alone takes its value from here.", valueName: "KEY=VALUE"))
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("A variable; KEY alone takes its value from here.", valueName: "KEY=VALUE"))
   var env: [String] = []
 
   @Option(name: .shortAndLong, help: ArgumentHelp("The directory to send, or `none`.", valueName: "directory"))
@@ -67,13 +69,14 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     let client = connection.client
-    let project = try project ?? projectName()
+    let directory = try directoryName()
     // Asked first, so that a daemon that is not there is found out before a large tree is read.
     _ = try await client.information()
     let snapshot = workspace == "none" ? nil : try await upload(to: client)
     let job = try await client.submit(
       NewJob(
-        project: project, name: name, image: image, command: command, environment: environment(), gpus: gpus,
+        project: project, directory: directory, name: name, image: image, command: command, environment: environment(),
+        gpus: gpus,
         cpus: cpus, memoryBytes: memory?.bytes, workspaceSnapshot: snapshot, timeoutSeconds: timeout?.seconds,
         retries: retries))
     if detach {
@@ -83,7 +86,7 @@ struct RunCommand: AsyncParsableCommand {
     if Terminal.showsProgress { Terminal.complain("cairn: job \(job.id) in project \(job.project)") }
     let ended = try await JobFollower(client: client, job: job.id, json: output.json).run()
     if output.json { try Terminal.print(json: ended) }
-    let code = exitCode(of: ended)
+    let code = programExitCode(for: ended)
     if code != 0 {
       Terminal.complain(ending(of: ended))
       throw ExitCode(code)
@@ -104,14 +107,14 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   /// The name of the workspace's directory, or of this one where none is sent.
-  private func projectName() throws -> String {
+  private func directoryName() throws -> String {
     let directory = workspace == "none" ? "." : workspace
     guard let resolved = realpath(directory, nil) else {
       throw WorkspaceError.unreadable(
         path: Array(directory.utf8), call: "realpath", reason: String(cString: strerror(errno)))
     }
     defer { free(resolved) }
-    return defaultProject(path: String(cString: resolved))
+    return String(cString: resolved).split(separator: "/").last.map(String.init) ?? "root"
   }
 
   private func upload(to client: CairnClient) async throws -> UInt32 {
@@ -144,15 +147,4 @@ struct RunCommand: AsyncParsableCommand {
     if let detail = job.detail { text += ": \(detail)" }
     return text
   }
-}
-
-/// A project's name made from a directory's: what a name may not hold becomes `-`.
-func defaultProject(path: String) -> String {
-  let last = path.split(separator: "/").last ?? "root"
-  let allowed = last.unicodeScalars.map { scalar -> Character in
-    let isPlain = scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
-    return isPlain || "._-".unicodeScalars.contains(scalar) ? Character(scalar) : "-"
-  }
-  let trimmed = String(String(allowed).drop { "._-".contains($0) }.prefix(63))
-  return trimmed.isEmpty ? "project" : trimmed
 }

@@ -25,7 +25,7 @@ extension CairnClient {
   }
 }
 
-extension Volume.Kind: @retroactive ExpressibleByArgument {}
+extension Volume.Kind: ExpressibleByArgument {}
 
 func volumeTable(_ volumes: [Volume]) -> String {
   var table = Table(

@@ -1,8 +1,10 @@
 import API
 import ArgumentParser
+import StorageAPI
 
 struct VolumeRemove: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "rm", abstract: "Remove volumes and all that is in them.")
+  static let configuration = CommandConfiguration(
+    commandName: "rm", abstract: "Remove volumes and all that is in them.")
 
   @OptionGroup var connection: ConnectionOptions
 

@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import StorageAPI
 
 struct VolumeSnapshot: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
