@@ -79,6 +79,12 @@ let interface: [Target] = [
   .target(
     name: "HostChecks", dependencies: ["API", "Containers", "Linux"], path: "Sources/Interface/HostChecks",
     swiftSettings: settings),
+  .target(
+    name: "ControlAPI",
+    dependencies: [
+      "API", "CLinux", "Configuration", "Containers", "ControlDatabase", "GPUs", "HTTPService", "HostChecks",
+      "JobStates", "Jobs", "Linux", "Projects", "StorageAPI", "UnixHTTP", "Wire",
+    ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
   .executableTarget(
     name: "cairn",
     dependencies: [

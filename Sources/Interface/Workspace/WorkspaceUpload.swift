@@ -97,7 +97,7 @@ public struct WorkspaceUpload: Sendable {
   }
 
   private func runOnce() async throws -> Outcome {
-    let index = try await onThread { try makeIndex() }
+    let index = try await offPool { try makeIndex() }
     var progress = index.progress
     let missing = try await missingPieces(of: index)
     progress.missingBytes = missing.reduce(0) { $0 + UInt64($1.chunk.length) }
@@ -112,7 +112,7 @@ public struct WorkspaceUpload: Sendable {
         next += 1
       }
       let pieces = batch
-      switch try await onThread({ try read(pieces) }) {
+      switch try await offPool({ try read(pieces) }) {
       case .contents(let contents): try await destination.add(contents)
       case .changed(let path): return .changed(path)
       }
@@ -202,14 +202,5 @@ public struct WorkspaceUpload: Sendable {
     var cache = IndexCache(readFrom: cacheLocation)
     cache.forget(path)
     try cache.write(to: cacheLocation)
-  }
-}
-
-/// Runs what blocks on a thread of its own, off the cooperative pool.
-func onThread<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-  try await withCheckedThrowingContinuation { continuation in
-    _ = WorkerThread(name: "workspace") {
-      continuation.resume(with: Swift.Result { try body() })
-    }
   }
 }
