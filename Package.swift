@@ -55,14 +55,14 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let platform: [Target] = [
   .target(name: "JobStates", path: "Sources/Platform/JobStates", swiftSettings: settings),
   .target(
-    name: "ControlDatabase", dependencies: ["JobStates", grdb], path: "Sources/Platform/ControlDatabase",
+    name: "ControlDatabase", dependencies: ["JobStates", "Linux", grdb], path: "Sources/Platform/ControlDatabase",
     swiftSettings: settings),
   .target(
     name: "Containers", dependencies: ["Linux", "CLinux", subprocess, logging], path: "Sources/Platform/Containers",
     swiftSettings: settings),
   .target(name: "GPUs", dependencies: [subprocess], path: "Sources/Platform/GPUs", swiftSettings: settings),
   .target(
-    name: "Jobs", dependencies: ["JobStates", "ControlDatabase", "Containers", "GPUs", logging],
+    name: "Jobs", dependencies: ["JobStates", "ControlDatabase", "Containers", "GPUs", "Linux", logging],
     path: "Sources/Platform/Jobs", swiftSettings: settings),
   .target(
     name: "Projects", dependencies: ["ControlDatabase"], path: "Sources/Platform/Projects", swiftSettings: settings),
@@ -114,6 +114,9 @@ let tests: [Target] = [
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
+  .testTarget(
+    name: "ContainerTests", dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", logging, subprocess],
+    path: "Tests/Integration/ContainerTests", swiftSettings: settings),
 ]
 
 let package = Package(

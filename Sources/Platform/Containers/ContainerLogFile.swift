@@ -2,7 +2,7 @@ import Glibc
 import Linux
 
 /// Reads a container's log while it grows, and after.
-public struct ContainerLogFile: ~Copyable {
+public final class ContainerLogFile {
   private let path: String
   private var descriptor: Int32 = -1
   private var parser = ContainerLogParser()
@@ -15,7 +15,7 @@ public struct ContainerLogFile: ~Copyable {
 
   /// The next lines; empty: there are no more for now.
   /// - Throws: `SystemError` where the file is there and can't be read.
-  public mutating func read() throws -> [LogLine] {
+  public func read() throws -> [LogLine] {
     if descriptor < 0 {
       descriptor = open(path, O_RDONLY | O_CLOEXEC)
       if descriptor < 0 {
@@ -33,5 +33,5 @@ public struct ContainerLogFile: ~Copyable {
   }
 
   /// What was left without an end, once nobody writes any more.
-  public mutating func finish() -> [LogLine] { parser.finish() }
+  public func finish() -> [LogLine] { parser.finish() }
 }

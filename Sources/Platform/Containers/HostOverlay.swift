@@ -41,7 +41,7 @@ public struct HostOverlay: Sendable {
   /// - Parameter masked: directories that are empty in it.
   public func mounts(masking masked: [String]) -> [ContainerSpecification.Mount] {
     let table = MountEntry.parse(readFile("/proc/self/mountinfo") ?? "")
-    let hidden = (Self.alwaysMasked + Self.keyDirectories() + masked).filter(Self.isDirectory)
+    let hidden = (Self.alwaysMasked + Self.keyDirectories() + masked).filter { Self.isDirectory($0) }
     return Self.mounts(table: table, hidden: hidden)
       // Sockets and secrets of others lie in the host's; what is written to it should lie on a disk.
       + ["/tmp", "/var/tmp"].map { .init(.directory(temporary, readOnly: false), at: $0) }
@@ -55,10 +55,11 @@ public struct HostOverlay: Sendable {
       diskFileSystems.contains($0.fileSystem) && $0.mountPoint != "/"
         && !lies($0.mountPoint, in: hidden + notShared)
     }
-    let paths = Set(others.map(\.mountPoint))
-    return paths.sorted().map { .init(.directory($0, readOnly: true), at: $0) }
-      + Set(hidden).filter { path in !lies(path, in: hidden.filter { $0 != path }) }.sorted()
-      .map { .init(.empty, at: $0) }
+    let masks = Set(hidden).filter { path in
+      !lies(path, in: hidden.filter { $0 != path } + ["/tmp", "/var/tmp"])
+    }
+    return Set(others.map(\.mountPoint)).sorted().map { .init(.directory($0, readOnly: true), at: $0) }
+      + masks.sorted().map { .init(.empty, at: $0) }
   }
 
   private static let diskFileSystems: Set<String> = [

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import Linux
 
@@ -32,12 +33,8 @@ func writeFile(_ path: String, _ text: String) throws {
 }
 
 /// Makes a directory and those above it, as `mkdir -p`.
-func makeDirectories(_ path: String, mode: UInt32 = 0o755) throws {
-  var made = path.hasPrefix("/") ? "" : "."
-  for component in path.split(separator: "/") {
-    made += "/" + component
-    if mkdir(made, mode) != 0 && errno != EEXIST { throw SystemError("mkdir", made) }
-  }
+func makeDirectories(_ path: String) throws {
+  try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
 }
 
 extension StringProtocol {

@@ -71,6 +71,8 @@ public struct Job: Hashable, Codable, Sendable {
   public internal(set) var endedAt: Int64?
   /// How long it has between SIGTERM and SIGKILL; set when it is stopped.
   public internal(set) var graceSeconds: Int
+  /// Whether its artifacts are immutable; true soon after it has ended.
+  public internal(set) var artifactsSealed: Bool
 
   public var project: String { request.project }
 }

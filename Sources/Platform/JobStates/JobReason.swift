@@ -4,8 +4,6 @@ public enum JobReason: String, CaseIterable, Codable, Sendable {
   case submitted
   /// An attempt failed and another one is due.
   case retry
-  /// The daemon ended before the container was started; it starts again from the queue.
-  case daemonRestarted = "daemon_restarted"
   /// Its resources are free.
   case resourcesLeased = "resources_leased"
   case containerStarted = "container_started"

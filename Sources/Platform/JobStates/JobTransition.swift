@@ -24,10 +24,9 @@ public struct JobTransition: Hashable, Sendable {
     (.queued, .stopped, [.requested]),
 
     (.starting, .running, [.containerStarted]),
-    (.starting, .queued, [.daemonRestarted, .retry]),
+    (.starting, .queued, [.retry]),
     (.starting, .stopping, [.requested]),
     (.starting, .failed, [.imageNotFound, .storageFailed, .containerFailed]),
-    (.starting, .lost, [.containerVanished, .hostRestarted]),
 
     (.running, .stopping, [.requested, .timeLimit]),
     (.running, .queued, [.retry]),
@@ -36,8 +35,6 @@ public struct JobTransition: Hashable, Sendable {
     (.running, .outOfMemory, [.memoryLimit]),
     (.running, .lost, [.containerVanished, .hostRestarted]),
 
-    // A job that ends by itself in the moment that it is stopped has been stopped nevertheless:
-    // who asked for it sees what was asked for.
     (.stopping, .stopped, [.requested]),
     (.stopping, .timedOut, [.timeLimit]),
     (.stopping, .lost, [.containerVanished, .hostRestarted]),
