@@ -19,6 +19,7 @@ let system: [Target] = [
     name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
   .systemLibrary(
     name: "CCrypto", path: "Sources/System/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+  .target(name: "CFuseShim", path: "Sources/System/CFuseShim"),
   .target(name: "Linux", dependencies: ["CLinux"], path: "Sources/System/Linux", swiftSettings: settings),
   .target(name: "Wire", path: "Sources/System/Wire", swiftSettings: settings),
   .target(
@@ -29,6 +30,9 @@ let system: [Target] = [
       "Linux", "Wire", "FlyingFox", .product(name: "FlyingSocks", package: "FlyingFox"),
       .product(name: "Logging", package: "swift-log"),
     ], path: "Sources/System/HTTPService", swiftSettings: settings),
+  .target(
+    name: "Daemon", dependencies: ["CLinux", "Linux", .product(name: "Logging", package: "swift-log")],
+    path: "Sources/System/Daemon", swiftSettings: settings),
   .target(
     name: "Configuration", dependencies: ["Yams"], path: "Sources/System/Configuration", swiftSettings: settings),
 ]
@@ -46,6 +50,22 @@ let storage: [Target] = [
   .target(
     name: "StorageAPI", dependencies: ["UnixHTTP", "Wire"], path: "Sources/Storage/StorageAPI",
     swiftSettings: settings),
+  .target(
+    name: "Fuse", dependencies: ["FileSystem", "Catalog", "Linux", "CLinux", "CFuse3", "CFuseShim"],
+    path: "Sources/Storage/Fuse", swiftSettings: settings),
+  .target(
+    name: "StorageService",
+    dependencies: [
+      "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "Wire",
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Sources/Storage/StorageService", swiftSettings: settings),
+  .executableTarget(
+    name: "cairnfsd",
+    dependencies: [
+      "Catalog", "Configuration", "Daemon", "FileSystem", "Fuse", "HTTPService", "Linux", "StorageService", "Wire",
+      .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Sources/Storage/cairnfsd", swiftSettings: settings),
 ]
 
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -86,9 +106,16 @@ let interface: [Target] = [
       "JobStates", "Jobs", "Linux", "Projects", "StorageAPI", "UnixHTTP", "Wire",
     ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
   .executableTarget(
+    name: "cairnd",
+    dependencies: [
+      "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "GPUs", "HTTPService", "Jobs", "Linux",
+      "Projects", "StorageAPI", "UnixHTTP", "Wire", argumentParser, logging,
+    ], path: "Sources/Interface/cairnd", swiftSettings: settings),
+  .executableTarget(
     name: "cairn",
     dependencies: [
-      "API", "Chunks", "Configuration", "Containers", "HostChecks", "JobStates", "Linux", "StorageAPI", "UnixHTTP",
+      "API", "Chunks", "Configuration", "Containers", "Daemon", "HostChecks", "JobStates", "Linux", "StorageAPI",
+      "UnixHTTP",
       "Wire", "Workspace", argumentParser,
     ], path: "Sources/Interface/cairn", swiftSettings: settings),
 ]

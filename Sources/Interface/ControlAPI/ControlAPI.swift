@@ -1,10 +1,10 @@
 public import Configuration
+import ControlDatabase
 public import HTTPService
 public import Jobs
+import Linux
 public import Projects
 public import StorageAPI
-import ControlDatabase
-import Linux
 import UnixHTTP
 import Wire
 

@@ -15,7 +15,7 @@ struct Cairn: AsyncParsableCommand {
       Exit codes: 0 done; 1 what was asked for failed; 2 wrong usage; 3 cairnd can't be reached. \
       `cairn run` and `cairn job wait` exit as the job does.
       """,
-    version: cairnVersion,
+    version: "cairn \(cairnVersion)",
     subcommands: [
       RunCommand.self, JobCommand.self, ProjectCommand.self, ArtifactCommand.self, VolumeCommand.self,
       StorageCommand.self, GPUCommand.self, SystemCommand.self,

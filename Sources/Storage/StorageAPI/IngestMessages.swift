@@ -2,6 +2,9 @@ import FoundationEssentials
 
 /// `POST /v1/ingest/missing` and its answer. A digest is 64 lower-case hexadecimal digits.
 public struct DigestList: Codable, Equatable, Sendable {
+  /// The most digests in a request.
+  public static let maximumCount = 65_536
+
   public var digests: [String]
 
   public init(digests: [String]) { self.digests = digests }
@@ -61,6 +64,8 @@ public struct TreeEntry: Codable, Equatable, Sendable {
 public enum ChunkFrame {
   /// The most bytes of content in a frame.
   public static let maximumLength = 256 << 10
+  /// The most frames in a request, give or take a few MiB.
+  public static let maximumCount = 65_536
 
   /// The frame's first four bytes.
   public static func header(length: Int) -> [UInt8] {

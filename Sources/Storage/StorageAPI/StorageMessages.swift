@@ -65,25 +65,25 @@ public struct StorageStatistics: Codable, Equatable, Sendable {
   public var threads: UInt64
   /// Processor time of all its threads.
   public var cpuSeconds: Double
-  /// Requests to the admin API.
-  public var requests: UInt64
   /// Chunks that came through the admin API, and their bytes.
   public var ingestedChunks: UInt64
   public var ingestedBytes: UInt64
   /// Trees that were made of them.
   public var ingestedTrees: UInt64
+  /// Requests of the kernel, by its names for them, such as `LOOKUP`.
+  public var kernelRequests: [String: UInt64]
 
   public init(
-    uptimeSeconds: UInt64, residentBytes: UInt64, threads: UInt64, cpuSeconds: Double, requests: UInt64,
-    ingestedChunks: UInt64, ingestedBytes: UInt64, ingestedTrees: UInt64
+    uptimeSeconds: UInt64, residentBytes: UInt64, threads: UInt64, cpuSeconds: Double, ingestedChunks: UInt64,
+    ingestedBytes: UInt64, ingestedTrees: UInt64, kernelRequests: [String: UInt64]
   ) {
     self.uptimeSeconds = uptimeSeconds
     self.residentBytes = residentBytes
     self.threads = threads
     self.cpuSeconds = cpuSeconds
-    self.requests = requests
     self.ingestedChunks = ingestedChunks
     self.ingestedBytes = ingestedBytes
     self.ingestedTrees = ingestedTrees
+    self.kernelRequests = kernelRequests
   }
 }

@@ -8,8 +8,11 @@ import Wire
 struct Adapter: HTTPHandler {
   let router: Router
   let logger: Logger
+  let inProgress: RequestsInProgress
 
   func handleRequest(_ incoming: HTTPRequest) async -> HTTPResponse {
+    inProgress.begin()
+    defer { inProgress.end() }
     var body: RequestBody?
     var reply: Reply
     do {

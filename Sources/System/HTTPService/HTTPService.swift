@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import Linux
 import Logging
+import Synchronization
 import Wire
 
 /// An HTTP server at one address.
@@ -28,6 +29,8 @@ public actor HTTPService {
   private let logger: Logger
   private var server: HTTPServer?
   private var running: Task<Void, any Error>?
+  private var isStopping = false
+  private let requestsInProgress = RequestsInProgress()
 
   public init(address: Address, router: Router, logger: Logger) {
     self.address = address
@@ -64,7 +67,8 @@ public actor HTTPService {
       timeout: 86_400,
       sharedRequestBufferSize: Self.pieceSize, sharedRequestReplaySize: Self.pieceSize,
       logger: .disabled)
-    let server = HTTPServer(config: configuration, handler: Adapter(router: router, logger: logger))
+    let server = HTTPServer(
+      config: configuration, handler: Adapter(router: router, logger: logger, inProgress: requestsInProgress))
     // run() either listens or throws; whichever comes first says how it went.
     let (outcomes, outcome) = AsyncStream.makeStream(of: (any Error)?.self)
     running = Task {
@@ -103,16 +107,37 @@ public actor HTTPService {
 
   /// Waits until the server ends. It throws when it ended by a fault, such as too many open files.
   public func wait() async throws {
-    try await running?.value
+    do {
+      try await running?.value
+    } catch {
+      // FlyingFox ends with an error when it is stopped, too.
+      if !isStopping { throw error }
+    }
   }
 
-  /// Takes no more connections, gives requests in progress `graceSeconds` to end, and removes the socket.
+  /// Removes the socket, gives handlers that are at work `graceSeconds` to end, cancels those that
+  /// are not done then, and cuts the streams that are still being sent.
   public func stop(graceSeconds: Double = 5) async {
     guard let server else { return }
+    isStopping = true
     self.server = nil
     if case .unix(let path, _) = address { UnixListener.remove(path) }
-    await server.stop(timeout: graceSeconds)
+    let deadline = ContinuousClock.now + .seconds(graceSeconds)
+    while requestsInProgress.count > 0 && ContinuousClock.now < deadline {
+      try? await Task.sleep(for: .milliseconds(10))
+    }
+    // The time for answers on their way. FlyingFox always waits for all of it.
+    await server.stop(timeout: 0.1)
   }
+}
+
+/// Counts the handlers that are at work.
+final class RequestsInProgress: Sendable {
+  private let number = Atomic(0)
+
+  var count: Int { number.load(ordering: .relaxed) }
+  func begin() { number.add(1, ordering: .relaxed) }
+  func end() { number.subtract(1, ordering: .relaxed) }
 }
 
 /// An address that can't be listened on.

@@ -132,7 +132,7 @@ func withService(_ router: Router, _ body: (UnixHTTPClient) async throws -> Void
     try await withService(router) { client in
       let smuggled = "DELETE /v1/greetings/1 HTTP/1.1\r\nHost: x\r\n\r\n"
       let size = String(smuggled.utf8.count, radix: 16)
-      let answer = try exchange(
+      let answer = try await exchange(
         client.socketPath,
         "POST /refuse HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\(size)\r\n\(smuggled)\r\n0\r\n\r\n")
       #expect(answer.hasPrefix("HTTP/1.1 409 "))
@@ -163,7 +163,7 @@ func withService(_ router: Router, _ body: (UnixHTTPClient) async throws -> Void
 
   @Test func headLeavesTheBodyOut() async throws {
     try await withService(router) { client in
-      let answer = try exchange(
+      let answer = try await exchange(
         client.socketPath, "HEAD /files/abc HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
       #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n") && answer.contains("Content-Length: 3\r\n"))
       #expect(answer.hasSuffix("\r\n\r\n"))
@@ -176,7 +176,8 @@ func withService(_ router: Router, _ body: (UnixHTTPClient) async throws -> Void
         address: .unix(path: client.socketPath, group: nil), router: Router(), logger: Logger(label: "test"))
       await #expect(throws: ListenError.self) { try await second.start() }
       // The first one still answers.
-      #expect(try await client.send("DELETE", "/v1/greetings/1").isEmpty)
+      let answer = try await client.send("DELETE", "/v1/greetings/1")
+      #expect(answer.isEmpty)
     }
     let stale = "/tmp/cairn-service.\(getpid()).stale/run/x.sock"
     defer { try? FileManager.default.removeItem(atPath: "/tmp/cairn-service.\(getpid()).stale") }
@@ -194,7 +195,9 @@ func withService(_ router: Router, _ body: (UnixHTTPClient) async throws -> Void
     await second.stop(graceSeconds: 0)
   }
 
-  @Test(arguments: ["relative.sock", "/tmp/" + String(repeating: "x", count: 103), "/proc/nothing/x.sock", "/etc/passwd"])
+  @Test(arguments: [
+    "relative.sock", "/tmp/" + String(repeating: "x", count: 103), "/proc/nothing/x.sock", "/etc/passwd",
+  ])
   func anImpossibleSocketIsRefusedWithAReason(path: String) async throws {
     let service = HTTPService(address: .unix(path: path, group: nil), router: Router(), logger: Logger(label: "test"))
     await #expect(throws: ListenError.self) { try await service.start() }
@@ -208,8 +211,8 @@ func withService(_ router: Router, _ body: (UnixHTTPClient) async throws -> Void
     let second = HTTPService(
       address: .tcp(host: "127.0.0.1", port: port), router: .untrusted, logger: Logger(label: "test"))
     await #expect(throws: ListenError.self) { try await second.start() }
-    #expect(try exchange(port: port, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n").hasSuffix("ok\n"))
-    let answer = try exchange(port: port, "GET /v1/jobs HTTP/1.1\r\nConnection: close\r\n\r\n")
+    #expect(try await exchange(port: port, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n").hasSuffix("ok\n"))
+    let answer = try await exchange(port: port, "GET /v1/jobs HTTP/1.1\r\nConnection: close\r\n\r\n")
     #expect(answer.hasPrefix("HTTP/1.1 401 ") && answer.contains("needs a token"))
     await service.stop(graceSeconds: 0)
   }
@@ -227,7 +230,8 @@ func withService(_ router: Router, _ body: (UnixHTTPClient) async throws -> Void
     try await Task.sleep(for: .milliseconds(100))
     let start = ContinuousClock.now
     await service.stop(graceSeconds: 5)
-    #expect(try await String(decoding: answer, as: UTF8.self) == "done")
+    let text = try await String(decoding: answer, as: UTF8.self)
+    #expect(text == "done")
     #expect(ContinuousClock.now - start < .seconds(3))
     try await service.wait()
   }

@@ -2,7 +2,22 @@ import Glibc
 import Linux
 
 /// Sends bytes over a Unix socket and returns all that comes back until the other side closes.
-func exchange(_ path: String, _ text: String) throws -> String {
+func exchange(_ path: String, _ text: String) async throws -> String {
+  try await onOwnThread { try exchangeBlocking(path, text) }
+}
+
+/// Likewise over TCP.
+func exchange(port: UInt16, _ text: String) async throws -> String {
+  try await onOwnThread { try exchangeBlocking(port: port, text) }
+}
+
+private func onOwnThread(_ body: @escaping @Sendable () throws -> String) async throws -> String {
+  try await withCheckedThrowingContinuation { continuation in
+    _ = WorkerThread(name: "exchange") { continuation.resume(with: Result(catching: body)) }
+  }
+}
+
+private func exchangeBlocking(_ path: String, _ text: String) throws -> String {
   let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }
   var address = sockaddr_un()
@@ -17,7 +32,7 @@ func exchange(_ path: String, _ text: String) throws -> String {
   return try exchange(descriptor, text)
 }
 
-func exchange(port: UInt16, _ text: String) throws -> String {
+private func exchangeBlocking(port: UInt16, _ text: String) throws -> String {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }
   var address = sockaddr_in()

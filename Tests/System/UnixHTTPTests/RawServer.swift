@@ -1,6 +1,5 @@
 import Glibc
 import Linux
-import Synchronization
 
 /// A server that answers each connection with the same bytes, whatever was asked.
 final class RawServer: Sendable {
@@ -21,10 +20,10 @@ final class RawServer: Sendable {
       }
     }
     if code != 0 || listen(descriptor, 8) != 0 { throw SystemError("bind", path) }
-    let (descriptor, ended) = (descriptor, ended)
+    let (listener, ended) = (descriptor, ended)
     _ = WorkerThread(name: "raw-server") {
       while true {
-        let connection = accept(descriptor, nil, nil)
+        let connection = accept(listener, nil, nil)
         if connection < 0 { return }
         var buffer = [UInt8](repeating: 0, count: 65_536)
         _ = recv(connection, &buffer, buffer.count, 0)

@@ -19,7 +19,9 @@ import Wire
   @Test(arguments: [
     ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello"),
     ("HTTP/1.1 200 OK\r\ncontent-length:5\r\n\r\nhello and more", "hello"),
-    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nTrailer: t\r\n\r\n", "hello"),
+    (
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nTrailer: t\r\n\r\n", "hello"
+    ),
     ("HTTP/1.0 200 OK\r\n\r\nhello", "hello"),
     ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello", "hello"),
     ("HTTP/1.1 204 No Content\r\nX: \t y \r\n\r\n", ""),
@@ -120,14 +122,18 @@ import Wire
   }
 
   @Test func aRefusalThatIsNotOursIsStillAnAPIError() async throws {
-    let server = try RawServer(answer: [UInt8]("HTTP/1.1 502 Bad\r\nContent-Length: 4\r\n\r\noops".utf8), thenHang: false)
+    let server = try RawServer(
+      answer: [UInt8]("HTTP/1.1 502 Bad\r\nContent-Length: 4\r\n\r\noops".utf8), thenHang: false)
     defer { server.stop() }
-    let error = await #expect(throws: APIError.self) { try await UnixHTTPClient(socketPath: server.path).send("GET", "/x") }
+    let error = await #expect(throws: APIError.self) {
+      try await UnixHTTPClient(socketPath: server.path).send("GET", "/x")
+    }
     #expect(error?.status == 502 && error?.code == "http_502" && error?.message.contains("oops") == true)
   }
 
   @Test func linesAndEventsAreCutWhereTheyEnd() async throws {
-    let text = "id: 7\r\nevent: a\r\ndata: one\r\ndata:two\r\n\r\n: comment\n\ndata\n\nretry: 1\n\nevent: lost\ndata: cut off"
+    let text =
+      "id: 7\r\nevent: a\r\ndata: one\r\ndata:two\r\n\r\n: comment\n\ndata\n\nretry: 1\n\nevent: lost\ndata: cut off"
     let server = try RawServer(answer: [UInt8]("HTTP/1.1 200 OK\r\n\r\n\(text)".utf8), thenHang: false)
     defer { server.stop() }
     let response = try await UnixHTTPClient(socketPath: server.path).request("GET", "/")

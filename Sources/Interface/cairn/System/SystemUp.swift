@@ -1,6 +1,7 @@
 import API
 import ArgumentParser
 import Configuration
+import Daemon
 import FoundationEssentials
 import Glibc
 import HostChecks
@@ -19,7 +20,7 @@ struct SystemUp: AsyncParsableCommand {
   var config: String?
 
   func run() async throws {
-    let environment = ProcessInfo.processInfo.environment
+    let environment = processEnvironment()
     let configuration = try Configuration.load(path: config, environment: environment)
     let arguments = config.map { ["--config", $0] } ?? []
     try await Supervisor(

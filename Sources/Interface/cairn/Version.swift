@@ -1,2 +1,0 @@
-/// The version of this program.
-let cairnVersion = "0.1.0"
