@@ -4,14 +4,14 @@ public struct Project: Codable, Equatable, Sendable {
   public var name: String
   public var jobs: Int
   /// Of these, those that have not ended.
-  public var activeJobs: Int
+  public var unfinishedJobs: Int
   /// Nanoseconds since 1970.
   public var createdNanoseconds: Int64
 
-  public init(name: String, jobs: Int, activeJobs: Int, createdNanoseconds: Int64) {
+  public init(name: String, jobs: Int, unfinishedJobs: Int, createdNanoseconds: Int64) {
     self.name = name
     self.jobs = jobs
-    self.activeJobs = activeJobs
+    self.unfinishedJobs = unfinishedJobs
     self.createdNanoseconds = createdNanoseconds
   }
 }

@@ -1,4 +1,5 @@
 import API
+import Configuration
 import ControlDatabase
 import FoundationEssentials
 import HTTPService

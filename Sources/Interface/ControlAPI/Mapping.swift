@@ -55,8 +55,8 @@ extension API.LogLine {
 extension API.Project {
   init(_ summary: ProjectSummary) {
     self.init(
-      name: summary.project.name, jobs: summary.jobs, activeJobs: summary.activeJobs,
-      createdNanoseconds: summary.project.createdAt)
+      name: summary.name, jobs: summary.jobs, unfinishedJobs: summary.unfinishedJobs,
+      createdNanoseconds: summary.createdAt)
   }
 }
 

@@ -11,8 +11,7 @@ extension ControlAPI {
     }
     routes.add("POST", "/v1/projects") { request in
       let new: NewProject = try await request.json()
-      let project = try await projects.create(new.name)
-      return try .json(API.Project(try await projects.show(project.name)), status: 201)
+      return try .json(API.Project(try await projects.create(new.name)), status: 201)
     }
     routes.add("GET", "/v1/projects/{project}") { request in
       try .json(API.Project(try await projects.show(request.parameter("project"))))

@@ -21,7 +21,7 @@ extension ControlAPI {
   }
 
   private func information() async -> SystemInfo {
-    let host = await jobs.hostReport()
+    let host = jobs.hostReport()
     return SystemInfo(
       version: version, pid: getpid(), uptimeSeconds: UInt64(started.duration(to: .now).components.seconds),
       directory: configuration.control.directory, socket: configuration.controlSocket,
@@ -34,7 +34,7 @@ extension ControlAPI {
   private func doctor() async throws -> DoctorReport {
     let directory = configuration.storage.directory
     var findings = try await offPool { HostChecks(storageDirectory: directory).findings() }
-    findings += await jobs.hostReport().findings.map { DoctorReport.Finding($0) }
+    findings += jobs.hostReport().findings.map { DoctorReport.Finding($0) }
     findings.append(DoctorReport.Finding(.ok, "cairnd", "version \(version), process \(getpid())"))
     do {
       let information = try await storage.information()

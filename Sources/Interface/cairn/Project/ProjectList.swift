@@ -10,9 +10,9 @@ struct ProjectList: AsyncParsableCommand {
   func run() async throws {
     let projects = try await connection.client.projects()
     if output.json { return try Terminal.print(json: API.ProjectList(projects: projects)) }
-    var table = Table(("NAME", .left), ("JOBS", .right), ("ACTIVE", .right), ("CREATED", .left))
+    var table = Table(("NAME", .left), ("JOBS", .right), ("UNFINISHED", .right), ("CREATED", .left))
     for project in projects {
-      table.add(project.name, "\(project.jobs)", "\(project.activeJobs)", describe(time: project.createdNanoseconds))
+      table.add(project.name, "\(project.jobs)", "\(project.unfinishedJobs)", describe(time: project.createdNanoseconds))
     }
     Terminal.print(table.text)
   }

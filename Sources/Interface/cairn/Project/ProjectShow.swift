@@ -17,7 +17,7 @@ struct ProjectShow: AsyncParsableCommand {
     if output.json { return try Terminal.print(json: project) }
     Terminal.print(
       listing([
-        ("name", project.name), ("jobs", "\(project.jobs)"), ("active jobs", "\(project.activeJobs)"),
+        ("name", project.name), ("jobs", "\(project.jobs)"), ("unfinished", "\(project.unfinishedJobs)"),
         ("created", describe(time: project.createdNanoseconds)),
       ]))
     let jobs = try await client.jobs(project: project.name, limit: 20)
