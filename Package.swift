@@ -45,7 +45,9 @@ let storage: [Target] = [
     name: "Catalog", dependencies: ["Chunks", "Linux", "CSQLite"], path: "Sources/Storage/Catalog",
     swiftSettings: settings),
   .target(
-    name: "FileSystem", dependencies: ["Catalog", "Chunks", "Linux"], path: "Sources/Storage/FileSystem",
+    name: "Journal", dependencies: ["Catalog", "Linux"], path: "Sources/Storage/Journal", swiftSettings: settings),
+  .target(
+    name: "FileSystem", dependencies: ["Catalog", "Chunks", "Journal", "Linux"], path: "Sources/Storage/FileSystem",
     swiftSettings: settings),
   .target(
     name: "StorageAPI", dependencies: ["UnixHTTP", "Wire"], path: "Sources/Storage/StorageAPI",
@@ -137,6 +139,9 @@ let tests: [Target] = [
     path: "Tests/System/HTTPServiceTests", swiftSettings: settings),
   .testTarget(
     name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/System/ConfigurationTests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux"], path: "Tests/Storage/CatalogTests",
     swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",

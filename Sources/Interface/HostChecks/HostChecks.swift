@@ -12,7 +12,7 @@ public struct HostChecks: Sendable {
 
   /// Everything, in the order in which a person would mend it. Blocks for a few file-system calls.
   public func findings() -> [DoctorReport.Finding] {
-    [user(), kernel(), fuseDevice(), fuseLibrary(), fuseHelper(), overlay(), openFiles(), disk()] + gpus()
+    [user(), kernel(), fuseDevice(), fuseLibrary(), fuseHelper(), overlay(), disk()] + gpus()
   }
 
   private func user() -> DoctorReport.Finding {
@@ -74,16 +74,6 @@ public struct HostChecks: Sendable {
     return DoctorReport.Finding(
       .fail, "overlay", "the kernel does not have the overlay file system (yet): no `--image host` without it",
       remedy: "modprobe overlay")
-  }
-
-  private func openFiles() -> DoctorReport.Finding {
-    var limit = rlimit()
-    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    let enough: rlim_t = 65536
-    if limit.rlim_max >= enough { return DoctorReport.Finding(.ok, "open files", "up to \(limit.rlim_max)") }
-    return DoctorReport.Finding(
-      .warn, "open files", "no more than \(limit.rlim_max): training programs often want \(enough)",
-      remedy: "ulimit -Hn \(enough)")
   }
 
   private func disk() -> DoctorReport.Finding {

@@ -17,9 +17,15 @@ struct StorageStats: AsyncParsableCommand {
         ("up for", describe(nanoseconds: Int64(statistics.uptimeSeconds) * 1_000_000_000)),
         ("memory", describe(bytes: statistics.residentBytes)), ("threads", "\(statistics.threads)"),
         ("processor time", "\((statistics.cpuSeconds * 100).rounded() / 100) s"),
-        ("admin requests", "\(statistics.requests)"),
         ("ingested", "\(describe(bytes: statistics.ingestedBytes)) in \(statistics.ingestedChunks) chunks"),
         ("ingested trees", "\(statistics.ingestedTrees)"),
+        ("kernel requests", "\(statistics.kernelRequests.values.reduce(0, +))"),
       ]))
+    if statistics.kernelRequests.isEmpty { return }
+    var table = Table(("REQUEST", .left), ("TIMES", .right))
+    for (name, count) in statistics.kernelRequests.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
+      table.add(name, "\(count)")
+    }
+    Terminal.print("\n" + table.text)
   }
 }
