@@ -29,7 +29,11 @@ struct CairnBench {
       for (number, workload) in work.enumerated() {
         // Each place goes first in every second round.
         for index in round % 2 == 1 ? [0, 1] : [1, 0] {
-          if workload.cold { places[index].forgetCaches() } else { sync() }
+          switch workload.caches {
+          case .untouched: sync()
+          case .cold: places[index].forgetCaches()
+          case .warm: _ = workload.body(places[index], round)
+          }
           let start = nanoseconds()
           let amount = workload.body(places[index], round)
           let seconds = Double(nanoseconds() - start) / 1e9
