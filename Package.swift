@@ -4,14 +4,19 @@ import PackageDescription
 // The folders are the architecture: System below Storage below Platform below Interface.
 // A target may depend on targets of its own storey or of those below, never above.
 
-let settings: [SwiftSetting] = [
-  .swiftLanguageMode(.v6),
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-]
+// CI sets the variable. The setting reaches our own targets only: a dependency may warn.
+let warningsAreErrors = Context.environment["CAIRN_WARNINGS_AS_ERRORS"] != nil
+
+let settings: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+let cSettings: [CSetting] = warningsAreErrors ? [.treatAllWarnings(as: .error)] : []
 
 let system: [Target] = [
-  .target(name: "CLinux", path: "Sources/System/CLinux"),
+  .target(name: "CLinux", path: "Sources/System/CLinux", cSettings: cSettings),
   .systemLibrary(
     name: "CFuse3", path: "Sources/System/CFuse3", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
   .systemLibrary(name: "CLZ4", path: "Sources/System/CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
@@ -151,6 +156,11 @@ let tests: [Target] = [
     path: "Tests/Integration/ContainerTests", swiftSettings: settings),
 ]
 
+let benchmarks: [Target] = [
+  .executableTarget(
+    name: "cairn-bench", path: "Benchmarks/CairnBench", swiftSettings: settings)
+]
+
 let package = Package(
   name: "cairn",
   dependencies: [
@@ -161,5 +171,5 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
-  targets: system + storage + platform + interface + tests
+  targets: system + storage + platform + interface + benchmarks + tests
 )
