@@ -84,6 +84,12 @@ let tests: [Target] = [
     name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
     swiftSettings: settings),
   .testTarget(
+    name: "StorageServiceTests",
+    dependencies: [
+      "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "StorageService", "UnixHTTP", "Wire",
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Tests/Storage/StorageServiceTests", swiftSettings: settings),
+  .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
 ]
