@@ -45,7 +45,9 @@ let storage: [Target] = [
     name: "Catalog", dependencies: ["Chunks", "Linux", "CSQLite"], path: "Sources/Storage/Catalog",
     swiftSettings: settings),
   .target(
-    name: "FileSystem", dependencies: ["Catalog", "Chunks", "Linux"], path: "Sources/Storage/FileSystem",
+    name: "Journal", dependencies: ["Catalog", "Linux"], path: "Sources/Storage/Journal", swiftSettings: settings),
+  .target(
+    name: "FileSystem", dependencies: ["Catalog", "Chunks", "Journal", "Linux"], path: "Sources/Storage/FileSystem",
     swiftSettings: settings),
   .target(
     name: "StorageAPI", dependencies: ["UnixHTTP", "Wire"], path: "Sources/Storage/StorageAPI",
@@ -89,6 +91,9 @@ let tests: [Target] = [
       "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "StorageService", "UnixHTTP", "Wire",
       .product(name: "Logging", package: "swift-log"),
     ], path: "Tests/Storage/StorageServiceTests", swiftSettings: settings),
+  .testTarget(
+    name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux"], path: "Tests/Storage/CatalogTests",
+    swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),

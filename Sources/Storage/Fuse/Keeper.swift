@@ -39,15 +39,15 @@ public enum Keeper {
   /// The process gets SIGTERM if its keeper dies, since nobody would hold the mount after it.
   public static func inheritedMount() throws(FuseError) -> KernelMount? {
     guard let value = getenv(variable) else { return nil }
-    let parts = String(cString: value).split(separator: ":", maxSplits: 2)
-    guard parts.count == 3, let descriptor = Int32(parts[0]), let record = bytes(hexadecimal: parts[1]) else {
+    let parts = String(cString: value).split(separator: ":", maxSplits: 3)
+    guard parts.count == 4, let descriptor = Int32(parts[0]), let record = bytes(hexadecimal: parts[1]) else {
       throw FuseError(.refused, "\(variable) is set, but not by a keeper: unset it.")
     }
     _ = cairn_die_with_parent(SIGTERM)
     // What this process starts in turn must not hold the mount.
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     unsetenv(variable)
-    return try KernelMount(mountPoint: String(parts[2]), descriptor: descriptor, recordedInit: record)
+    return try KernelMount(mountPoint: String(parts[3]), descriptor: descriptor, recordedInit: record, isNew: parts[2] == "new")
   }
 
   /// Mounts, and keeps a server running until it ends by itself. Returns the exit code to end with.
@@ -63,8 +63,10 @@ public enum Keeper {
     let mount = try KernelMount(at: configuration.mountPoint, source: configuration.source)
     defer { mount.abandon() }
     var restarts: [Int] = []
+    var isNew = true
     while true {
-      let server = try spawn(configuration, mount)
+      let server = try spawn(configuration, mount, isNew: isNew)
+      isNew = false
       let (status, isUpgrade) = watch(server, &signals)
       let signal = status & 0x7F
       if signal == 0 {
@@ -98,7 +100,9 @@ public enum Keeper {
     }
   }
 
-  private static func spawn(_ configuration: Configuration, _ mount: KernelMount) throws(FuseError) -> pid_t {
+  private static func spawn(
+    _ configuration: Configuration, _ mount: KernelMount, isNew: Bool
+  ) throws(FuseError) -> pid_t {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
@@ -118,7 +122,7 @@ public enum Keeper {
     }.joined()
     let arguments = CStrings([configuration.executable] + configuration.arguments)
     let environment = CStrings(
-      ["\(variable)=\(mount.descriptor):\(record):\(mount.mountPoint)"], adding: cairn_environment())
+      ["\(variable)=\(mount.descriptor):\(record):\(isNew ? "new" : "used"):\(mount.mountPoint)"], adding: cairn_environment())
     var process: pid_t = 0
     let code = posix_spawn(
       &process, configuration.executable, &actions, &attributes, arguments.pointers, environment.pointers)

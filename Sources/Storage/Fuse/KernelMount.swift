@@ -8,11 +8,14 @@ public struct KernelMount: Sendable {
   /// The open `/dev/fuse`.
   public let descriptor: Int32
   let record: InitRecord
+  /// Nobody has served it before: the kernel refers to no inode yet.
+  public let isNew: Bool
 
   /// Mounts at an existing directory and agrees with the kernel on the protocol. A dead mount that is
   /// found there is detached.
   public init(at path: String, source: String) throws(FuseError) {
     mountPoint = try Mount.canonicalPath(path)
+    isNew = true
     try Mount.clear(mountPoint)
     descriptor = try Mount.make(at: mountPoint, source: source, maxRead: Negotiation.maxWrite)
     do throws(FuseError) {
@@ -25,13 +28,14 @@ public struct KernelMount: Sendable {
   }
 
   /// A mount that another process made.
-  public init(mountPoint: String, descriptor: Int32, recordedInit: [UInt8]) throws(FuseError) {
+  public init(mountPoint: String, descriptor: Int32, recordedInit: [UInt8], isNew: Bool) throws(FuseError) {
     guard let record = InitRecord(bytes: recordedInit) else {
       throw FuseError(.refused, "The record of how \(mountPoint) was mounted is damaged: mount anew.")
     }
     self.mountPoint = mountPoint
     self.descriptor = descriptor
     self.record = record
+    self.isNew = isNew
   }
 
   /// What another process needs, besides the descriptor and the path, to serve the mount.

@@ -31,7 +31,12 @@ struct StorageServer {
     signal(SIGPIPE, SIG_IGN)
     try raiseOpenFileLimit()
 
-    let fileSystem = try FileSystem(disk: LocalDisk(root: configuration.storage.directory))
+    var storeOptions = FileSystem.Options()
+    storeOptions.isTakeover = !mount.isNew
+    storeOptions.report = { [logger] in logger.error("\($0)") }
+    let directory = configuration.storage.directory
+    let fileSystem = try FileSystem(
+      disk: LocalDisk(root: directory), catalogDirectory: directory, options: storeOptions)
     defer { fileSystem.close() }
     var options = FuseServer.Options()
     options.log = { [logger] in logger.warning("\($0)") }
