@@ -4,14 +4,19 @@ import PackageDescription
 // The folders are the architecture: System below Storage below Platform below Interface.
 // A target may depend on targets of its own storey or of those below, never above.
 
-let settings: [SwiftSetting] = [
-  .swiftLanguageMode(.v6),
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-]
+// CI sets the variable. The setting reaches our own targets only: a dependency may warn.
+let warningsAreErrors = Context.environment["CAIRN_WARNINGS_AS_ERRORS"] != nil
+
+let settings: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+let cSettings: [CSetting] = warningsAreErrors ? [.treatAllWarnings(as: .error)] : []
 
 let system: [Target] = [
-  .target(name: "CLinux", path: "Sources/System/CLinux"),
+  .target(name: "CLinux", path: "Sources/System/CLinux", cSettings: cSettings),
   .systemLibrary(
     name: "CFuse3", path: "Sources/System/CFuse3", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
   .systemLibrary(name: "CLZ4", path: "Sources/System/CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
@@ -70,8 +75,66 @@ let storage: [Target] = [
     ], path: "Sources/Storage/cairnfsd", swiftSettings: settings),
 ]
 
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let platform: [Target] = [
+  .target(name: "JobStates", path: "Sources/Platform/JobStates", swiftSettings: settings),
+  .target(
+    name: "ControlDatabase", dependencies: ["JobStates", "Linux", grdb], path: "Sources/Platform/ControlDatabase",
+    swiftSettings: settings),
+  .target(
+    name: "Containers", dependencies: ["Linux", "CLinux", subprocess, logging], path: "Sources/Platform/Containers",
+    swiftSettings: settings),
+  .target(name: "GPUs", dependencies: [subprocess], path: "Sources/Platform/GPUs", swiftSettings: settings),
+  .target(
+    name: "Jobs", dependencies: ["JobStates", "ControlDatabase", "Containers", "GPUs", "Linux", logging],
+    path: "Sources/Platform/Jobs", swiftSettings: settings),
+  .target(
+    name: "Projects", dependencies: ["ControlDatabase"], path: "Sources/Platform/Projects", swiftSettings: settings),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let interface: [Target] = [
+  .target(
+    name: "Workspace", dependencies: ["Chunks", "Linux"], path: "Sources/Interface/Workspace", swiftSettings: settings),
+  .target(
+    name: "API", dependencies: ["JobStates", "StorageAPI", "UnixHTTP", "Wire"], path: "Sources/Interface/API",
+    swiftSettings: settings),
+  .target(
+    name: "HostChecks", dependencies: ["API", "Containers", "Linux"], path: "Sources/Interface/HostChecks",
+    swiftSettings: settings),
+  .target(
+    name: "ControlAPI",
+    dependencies: [
+      "API", "CLinux", "Configuration", "Containers", "ControlDatabase", "GPUs", "HTTPService", "HostChecks",
+      "JobStates", "Jobs", "Linux", "Projects", "StorageAPI", "UnixHTTP", "Wire",
+    ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
+  .executableTarget(
+    name: "cairnd",
+    dependencies: [
+      "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "GPUs", "HTTPService", "Jobs", "Linux",
+      "Projects", "StorageAPI", "UnixHTTP", "Wire", argumentParser, logging,
+    ], path: "Sources/Interface/cairnd", swiftSettings: settings),
+  .executableTarget(
+    name: "cairn",
+    dependencies: [
+      "API", "Chunks", "Configuration", "Containers", "Daemon", "HostChecks", "JobStates", "Linux", "StorageAPI",
+      "UnixHTTP",
+      "Wire", "Workspace", argumentParser,
+    ], path: "Sources/Interface/cairn", swiftSettings: settings),
+]
+
 let tests: [Target] = [
+  .testTarget(
+    name: "WorkspaceTests", dependencies: ["Workspace"], path: "Tests/Interface/WorkspaceTests", swiftSettings: settings
+  ),
   .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+  .testTarget(
+    name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
+    swiftSettings: settings),
   .testTarget(
     name: "UnixHTTPTests", dependencies: ["UnixHTTP", "Linux", "Wire"], path: "Tests/System/UnixHTTPTests",
     swiftSettings: settings),
@@ -81,9 +144,6 @@ let tests: [Target] = [
     path: "Tests/System/HTTPServiceTests", swiftSettings: settings),
   .testTarget(
     name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/System/ConfigurationTests",
-    swiftSettings: settings),
-  .testTarget(
-    name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
     swiftSettings: settings),
   .testTarget(
     name: "StorageServiceTests",
@@ -97,6 +157,14 @@ let tests: [Target] = [
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
+  .testTarget(
+    name: "ContainerTests", dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", logging, subprocess],
+    path: "Tests/Integration/ContainerTests", swiftSettings: settings),
+]
+
+let benchmarks: [Target] = [
+  .executableTarget(
+    name: "cairn-bench", path: "Benchmarks/CairnBench", swiftSettings: settings)
 ]
 
 let package = Package(
@@ -104,8 +172,10 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
-  targets: system + storage + tests
+  targets: system + storage + platform + interface + benchmarks + tests
 )
