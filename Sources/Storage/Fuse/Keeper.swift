@@ -47,7 +47,8 @@ public enum Keeper {
     // What this process starts in turn must not hold the mount.
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     unsetenv(variable)
-    return try KernelMount(mountPoint: String(parts[3]), descriptor: descriptor, recordedInit: record, isNew: parts[2] == "new")
+    return try KernelMount(
+      mountPoint: String(parts[3]), descriptor: descriptor, recordedInit: record, isNew: parts[2] == "new")
   }
 
   /// Mounts, and keeps a server running until it ends by itself. Returns the exit code to end with.
@@ -128,7 +129,8 @@ public enum Keeper {
     }.joined()
     let arguments = CStrings([configuration.executable] + configuration.arguments)
     let environment = CStrings(
-      ["\(variable)=\(mount.descriptor):\(record):\(isNew ? "new" : "used"):\(mount.mountPoint)"], adding: cairn_environment())
+      ["\(variable)=\(mount.descriptor):\(record):\(isNew ? "new" : "used"):\(mount.mountPoint)"],
+      adding: cairn_environment())
     var process: pid_t = 0
     let code = posix_spawn(
       &process, configuration.executable, &actions, &attributes, arguments.pointers, environment.pointers)
