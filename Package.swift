@@ -146,6 +146,12 @@ let tests: [Target] = [
     name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/System/ConfigurationTests",
     swiftSettings: settings),
   .testTarget(
+    name: "StorageServiceTests",
+    dependencies: [
+      "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "StorageService", "UnixHTTP", "Wire",
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Tests/Storage/StorageServiceTests", swiftSettings: settings),
+  .testTarget(
     name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux"], path: "Tests/Storage/CatalogTests",
     swiftSettings: settings),
   .testTarget(
