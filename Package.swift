@@ -158,6 +158,9 @@ let tests: [Target] = [
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
   .testTarget(
+    name: "CommandLineTests", dependencies: ["cairn", "cairnd", "cairnfsd"],
+    path: "Tests/Integration/CommandLineTests", swiftSettings: settings),
+  .testTarget(
     name: "ContainerTests", dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", logging, subprocess],
     path: "Tests/Integration/ContainerTests", swiftSettings: settings),
 ]
