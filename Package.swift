@@ -4,14 +4,19 @@ import PackageDescription
 // The folders are the architecture: System below Storage below Platform below Interface.
 // A target may depend on targets of its own storey or of those below, never above.
 
-let settings: [SwiftSetting] = [
-  .swiftLanguageMode(.v6),
-  .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
-]
+// CI sets the variable. The setting reaches our own targets only: a dependency may warn.
+let warningsAreErrors = Context.environment["CAIRN_WARNINGS_AS_ERRORS"] != nil
+
+let settings: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
+let cSettings: [CSetting] = warningsAreErrors ? [.treatAllWarnings(as: .error)] : []
 
 let system: [Target] = [
-  .target(name: "CLinux", path: "Sources/System/CLinux"),
+  .target(name: "CLinux", path: "Sources/System/CLinux", cSettings: cSettings),
   .systemLibrary(
     name: "CFuse3", path: "Sources/System/CFuse3", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
   .systemLibrary(name: "CLZ4", path: "Sources/System/CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
@@ -19,7 +24,22 @@ let system: [Target] = [
     name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
   .systemLibrary(
     name: "CCrypto", path: "Sources/System/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+  .target(name: "CFuseShim", path: "Sources/System/CFuseShim"),
   .target(name: "Linux", dependencies: ["CLinux"], path: "Sources/System/Linux", swiftSettings: settings),
+  .target(name: "Wire", path: "Sources/System/Wire", swiftSettings: settings),
+  .target(
+    name: "UnixHTTP", dependencies: ["Linux", "Wire"], path: "Sources/System/UnixHTTP", swiftSettings: settings),
+  .target(
+    name: "HTTPService",
+    dependencies: [
+      "Linux", "Wire", "FlyingFox", .product(name: "FlyingSocks", package: "FlyingFox"),
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Sources/System/HTTPService", swiftSettings: settings),
+  .target(
+    name: "Daemon", dependencies: ["CLinux", "Linux", .product(name: "Logging", package: "swift-log")],
+    path: "Sources/System/Daemon", swiftSettings: settings),
+  .target(
+    name: "Configuration", dependencies: ["Yams"], path: "Sources/System/Configuration", swiftSettings: settings),
 ]
 
 let storage: [Target] = [
@@ -30,8 +50,29 @@ let storage: [Target] = [
     name: "Catalog", dependencies: ["Chunks", "Linux", "CSQLite"], path: "Sources/Storage/Catalog",
     swiftSettings: settings),
   .target(
-    name: "FileSystem", dependencies: ["Catalog", "Chunks", "Linux"], path: "Sources/Storage/FileSystem",
+    name: "Journal", dependencies: ["Catalog", "Linux"], path: "Sources/Storage/Journal", swiftSettings: settings),
+  .target(
+    name: "FileSystem", dependencies: ["Catalog", "Chunks", "Journal", "Linux"], path: "Sources/Storage/FileSystem",
     swiftSettings: settings),
+  .target(
+    name: "StorageAPI", dependencies: ["UnixHTTP", "Wire"], path: "Sources/Storage/StorageAPI",
+    swiftSettings: settings),
+  .target(
+    name: "Fuse", dependencies: ["FileSystem", "Catalog", "Linux", "CLinux", "CFuse3", "CFuseShim"],
+    path: "Sources/Storage/Fuse", swiftSettings: settings),
+  .target(
+    name: "StorageService",
+    dependencies: [
+      "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "Wire",
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Sources/Storage/StorageService", swiftSettings: settings),
+  .executableTarget(
+    name: "cairnfsd",
+    dependencies: [
+      "Catalog", "Configuration", "Daemon", "FileSystem", "Fuse", "HTTPService", "Linux", "StorageService", "Wire",
+      .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Sources/Storage/cairnfsd", swiftSettings: settings),
 ]
 
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -54,22 +95,90 @@ let platform: [Target] = [
     name: "Projects", dependencies: ["ControlDatabase"], path: "Sources/Platform/Projects", swiftSettings: settings),
 ]
 
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let interface: [Target] = [
+  .target(
+    name: "Workspace", dependencies: ["Chunks", "Linux"], path: "Sources/Interface/Workspace", swiftSettings: settings),
+  .target(
+    name: "API", dependencies: ["JobStates", "StorageAPI", "UnixHTTP", "Wire"], path: "Sources/Interface/API",
+    swiftSettings: settings),
+  .target(
+    name: "HostChecks", dependencies: ["API", "Containers", "Linux"], path: "Sources/Interface/HostChecks",
+    swiftSettings: settings),
+  .target(
+    name: "ControlAPI",
+    dependencies: [
+      "API", "CLinux", "Configuration", "Containers", "ControlDatabase", "GPUs", "HTTPService", "HostChecks",
+      "JobStates", "Jobs", "Linux", "Projects", "StorageAPI", "UnixHTTP", "Wire",
+    ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
+  .executableTarget(
+    name: "cairnd",
+    dependencies: [
+      "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "GPUs", "HTTPService", "Jobs", "Linux",
+      "Projects", "StorageAPI", "UnixHTTP", "Wire", argumentParser, logging,
+    ], path: "Sources/Interface/cairnd", swiftSettings: settings),
+  .executableTarget(
+    name: "cairn",
+    dependencies: [
+      "API", "Chunks", "Configuration", "Containers", "Daemon", "HostChecks", "JobStates", "Linux", "StorageAPI",
+      "UnixHTTP",
+      "Wire", "Workspace", argumentParser,
+    ], path: "Sources/Interface/cairn", swiftSettings: settings),
+]
+
 let tests: [Target] = [
-  .testTarget(name: "ChunksTests", dependencies: ["Chunks"], path: "Tests/Storage/ChunksTests", swiftSettings: settings),
+  .testTarget(
+    name: "WorkspaceTests", dependencies: ["Workspace"], path: "Tests/Interface/WorkspaceTests", swiftSettings: settings
+  ),
+  .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+  .testTarget(
+    name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "UnixHTTPTests", dependencies: ["UnixHTTP", "Linux", "Wire"], path: "Tests/System/UnixHTTPTests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "HTTPServiceTests",
+    dependencies: ["HTTPService", "UnixHTTP", "Linux", "Wire", .product(name: "Logging", package: "swift-log")],
+    path: "Tests/System/HTTPServiceTests", swiftSettings: settings),
+  .testTarget(
+    name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/System/ConfigurationTests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "StorageServiceTests",
+    dependencies: [
+      "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "StorageService", "UnixHTTP", "Wire",
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Tests/Storage/StorageServiceTests", swiftSettings: settings),
+  .testTarget(
+    name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux"], path: "Tests/Storage/CatalogTests",
+    swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
+  .testTarget(
+    name: "StorageDaemonTests", dependencies: ["cairnfsd", "Linux", "StorageAPI", "UnixHTTP"],
+    path: "Tests/Integration/StorageDaemonTests", swiftSettings: settings),
   .testTarget(
     name: "ContainerTests", dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", logging, subprocess],
     path: "Tests/Integration/ContainerTests", swiftSettings: settings),
 ]
 
+let benchmarks: [Target] = [
+  .executableTarget(
+    name: "cairn-bench", path: "Benchmarks/CairnBench", swiftSettings: settings)
+]
+
 let package = Package(
   name: "cairn",
   dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
-  targets: system + storage + platform + tests
+  targets: system + storage + platform + interface + benchmarks + tests
 )

@@ -10,7 +10,15 @@ int cairn_renameat2(int from_dir, const char *from, int to_dir, const char *to, 
 int cairn_sync_file_range(int fd, off_t offset, off_t length, unsigned flags);
 int cairn_set_thread_name(const char *name);
 int cairn_random(void *bytes, size_t count);
+/// openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS: whatever the path and the links on it,
+/// what is opened lies below `dir`.
+int cairn_open_beneath(int dir, const char *path, int flags);
 int cairn_close_range(unsigned first, unsigned last, unsigned flags);
+/// Has the kernel send `signal` to this process when the thread that started it ends.
+int cairn_die_with_parent(int signal);
+/// `environ`, which Swift takes for unsafe shared state: to be read while nobody calls setenv.
+char **cairn_environment(void);
+int cairn_syncfs(int fd);
 
 /// CRC-32C (Castagnoli, RFC 3720) of `count` bytes, continuing from `seed` (0 to begin).
 uint32_t cairn_crc32c(uint32_t seed, const void *bytes, size_t count);
