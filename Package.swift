@@ -24,7 +24,22 @@ let system: [Target] = [
     name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
   .systemLibrary(
     name: "CCrypto", path: "Sources/System/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+  .target(name: "CFuseShim", path: "Sources/System/CFuseShim", cSettings: cSettings),
   .target(name: "Linux", dependencies: ["CLinux"], path: "Sources/System/Linux", swiftSettings: settings),
+  .target(name: "Wire", path: "Sources/System/Wire", swiftSettings: settings),
+  .target(
+    name: "UnixHTTP", dependencies: ["Linux", "Wire"], path: "Sources/System/UnixHTTP", swiftSettings: settings),
+  .target(
+    name: "HTTPService",
+    dependencies: [
+      "Linux", "Wire", "FlyingFox", .product(name: "FlyingSocks", package: "FlyingFox"),
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Sources/System/HTTPService", swiftSettings: settings),
+  .target(
+    name: "Daemon", dependencies: ["CLinux", "Linux", .product(name: "Logging", package: "swift-log")],
+    path: "Sources/System/Daemon", swiftSettings: settings),
+  .target(
+    name: "Configuration", dependencies: ["Yams"], path: "Sources/System/Configuration", swiftSettings: settings),
 ]
 
 let storage: [Target] = [
@@ -35,13 +50,49 @@ let storage: [Target] = [
     name: "Catalog", dependencies: ["Chunks", "Linux", "CSQLite"], path: "Sources/Storage/Catalog",
     swiftSettings: settings),
   .target(
-    name: "FileSystem", dependencies: ["Catalog", "Chunks", "Linux"], path: "Sources/Storage/FileSystem",
+    name: "Journal", dependencies: ["Catalog", "Linux"], path: "Sources/Storage/Journal", swiftSettings: settings),
+  .target(
+    name: "FileSystem", dependencies: ["Catalog", "Chunks", "Journal", "Linux"], path: "Sources/Storage/FileSystem",
     swiftSettings: settings),
+  .target(
+    name: "StorageAPI", dependencies: ["UnixHTTP", "Wire"], path: "Sources/Storage/StorageAPI",
+    swiftSettings: settings),
+  .target(
+    name: "Fuse", dependencies: ["FileSystem", "Catalog", "Linux", "CLinux", "CFuse3", "CFuseShim"],
+    path: "Sources/Storage/Fuse", swiftSettings: settings),
+  .target(
+    name: "StorageService",
+    dependencies: [
+      "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "Wire",
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Sources/Storage/StorageService", swiftSettings: settings),
+  .executableTarget(
+    name: "cairnfsd",
+    dependencies: [
+      "Catalog", "Configuration", "Daemon", "FileSystem", "Fuse", "HTTPService", "Linux", "StorageService", "Wire",
+      .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Sources/Storage/cairnfsd", swiftSettings: settings),
 ]
 
 let tests: [Target] = [
+  .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
   .testTarget(
-    name: "ChunksTests", dependencies: ["Chunks"], path: "Tests/Storage/ChunksTests", swiftSettings: settings),
+    name: "UnixHTTPTests", dependencies: ["UnixHTTP", "Linux", "Wire"], path: "Tests/System/UnixHTTPTests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "HTTPServiceTests",
+    dependencies: ["HTTPService", "UnixHTTP", "Linux", "Wire", .product(name: "Logging", package: "swift-log")],
+    path: "Tests/System/HTTPServiceTests", swiftSettings: settings),
+  .testTarget(
+    name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/System/ConfigurationTests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux"], path: "Tests/Storage/CatalogTests",
+    swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
@@ -54,5 +105,11 @@ let benchmarks: [Target] = [
 
 let package = Package(
   name: "cairn",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
+  ],
   targets: system + storage + benchmarks + tests
 )

@@ -76,6 +76,8 @@ public struct Extent: Equatable, Sendable {
     case staged(segment: UInt64, offset: UInt64)
     /// The bytes themselves: files too small for a chunk.
     case inline([UInt8])
+    /// Space that is the file's but reads as zeros: allocated and never written, or written with zeros.
+    case zeros
   }
 
   /// Where it begins in the file.

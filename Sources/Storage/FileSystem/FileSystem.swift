@@ -1,102 +1,153 @@
 import Catalog
 import Chunks
+import Glibc
+import Journal
 import Linux
-
-// The interface that FUSE and the storage service are written against. Bodies follow.
+import Synchronization
 
 /// A complete POSIX file system over chunks. All methods are synchronous and thread-safe.
+///
+/// Every change is checked and put into the journal before it is carried out in memory, so a killed
+/// process loses nothing that was acknowledged. Every few seconds a checkpoint chunks what was
+/// written and brings the changes into the catalog.
 ///
 /// Methods that return the attributes of a *child* (lookup, make, makeUnnamed, link) count one
 /// kernel reference to it; ``forget(_:count:)`` gives references back.
 public final class FileSystem: Sendable {
-  public init(disk: any Disk) throws {}
-  /// Makes everything durable and stops the background threads.
-  public func close() {}
+  /// What may be set for one process.
+  public struct Options: Sendable {
+    /// Bytes of decompressed chunks to keep.
+    public var cacheBytes = 256 << 20
+    /// Weight of cached inodes to keep; an inode with a few extents or names weighs 1 and takes some 400 bytes.
+    public var cachedInodes = 200_000
+    /// Seconds after which a change is brought into the catalog.
+    public var checkpointSeconds = 5.0
+    /// Whether the kernel goes on with the mount of an earlier process: it may still hold inodes
+    /// without names.
+    public var isTakeover = false
+    /// Told what a program can't be told: the causes of EIO and the like.
+    public var report: @Sendable (String) -> Void = { _ in }
+
+    public init() {}
+  }
+
+  let disk: any Disk
+  let superblock: Superblock
+  let options: Options
+  let catalog: Catalog
+  let journal: Journal
+  let chunkStore: ChunkStore
+  let lock: Monitor<State>
+  let checkpoints = Monitor(CheckpointState())
+  let space: SpaceGuard
+  private let invalidation = Mutex<(@Sendable (KernelInvalidation) -> Void)?>(nil)
+  private let checkpointer = Mutex<WorkerThread?>(nil)
+
+  /// Opens the store on a disk, making it if the disk is empty, and brings back every operation that
+  /// was acknowledged. `catalogDirectory` is the absolute path of the same directory, for SQLite.
+  ///
+  /// The caller makes sure that no other process has the store open, and calls ``close()`` in the end.
+  public init(disk: any Disk, catalogDirectory: String, options: Options = Options()) throws {
+    self.disk = disk
+    self.options = options
+    if disk.exists("superblock") {
+      superblock = try Superblock.read(from: disk)
+    } else {
+      superblock = try Superblock.create(on: disk)
+    }
+    catalog = try Catalog(directory: catalogDirectory)
+    let counters = try catalog.counters()
+    let packs = try PackStore(disk: disk, storeID: superblock.storeID, nextPack: counters.nextPack)
+    chunkStore = ChunkStore(
+      packs: packs, catalog: catalog, parameters: superblock.parameters, nextChunk: counters.nextChunk,
+      cacheBytes: options.cacheBytes)
+    space = SpaceGuard(disk: disk)
+    // Nobody else has a reference: the lock guards the state from here on.
+    nonisolated(unsafe) let state = try Recovery.run(
+      disk: disk, superblock: superblock, catalog: catalog, chunkStore: chunkStore, counters: counters,
+      options: options)
+    journal = state.journal
+    lock = Monitor(state)
+    try makeSkeleton()
+    if !options.isTakeover { releaseOrphans() }
+    let thread = WorkerThread(name: "checkpoint") { self.checkpointLoop() }
+    checkpointer.withLock { $0 = thread }
+  }
+
+  /// Makes everything durable and stops the background thread. Nothing may be called afterwards.
+  public func close() {
+    let isFirst = checkpoints.withLock { state in
+      defer { state.isStopping = true }
+      return !state.isStopping
+    }
+    guard isFirst else { return }
+    checkpoints.wakeAll()
+    checkpointer.withLock { $0 }?.join()
+    do {
+      try checkpoint()
+      try journal.sync()
+      try chunkStore.packs.close()
+      try catalog.checkpoint()
+    } catch {
+      // Nothing is lost: the next start replays the journal.
+      options.report("closing the store: \(error)")
+    }
+  }
+
   /// Called, on a thread that holds no lock, after a change that did not come from the kernel.
-  public func onInvalidation(_ handler: @escaping @Sendable (KernelInvalidation) -> Void) {}
+  public func onInvalidation(_ handler: @escaping @Sendable (KernelInvalidation) -> Void) {
+    invalidation.withLock { $0 = handler }
+  }
 
-  public func lookup(_ parent: NodeID, _ name: [UInt8]) throws(POSIXError) -> Attributes { throw POSIXError(38) }
-  public func forget(_ node: NodeID, count: UInt64) {}
-  public func attributes(_ node: NodeID) throws(POSIXError) -> Attributes { throw POSIXError(38) }
-  public func setAttributes(_ node: NodeID, _ change: AttributeChange, _ caller: Caller) throws(POSIXError) -> Attributes
-  { throw POSIXError(38) }
-  public func readLink(_ node: NodeID) throws(POSIXError) -> [UInt8] { throw POSIXError(38) }
-  /// mknod, mkdir, symlink and create.
-  public func make(_ parent: NodeID, _ name: [UInt8], _ new: NewNode, _ caller: Caller) throws(POSIXError) -> Attributes
-  { throw POSIXError(38) }
-  /// O_TMPFILE.
-  public func makeUnnamed(_ parent: NodeID, _ new: NewNode, _ caller: Caller) throws(POSIXError) -> Attributes
-  { throw POSIXError(38) }
-  public func unlink(_ parent: NodeID, _ name: [UInt8], _ caller: Caller) throws(POSIXError) {}
-  public func removeDirectory(_ parent: NodeID, _ name: [UInt8], _ caller: Caller) throws(POSIXError) {}
-  public func rename(
-    _ parent: NodeID, _ name: [UInt8], to newParent: NodeID, _ newName: [UInt8], _ flags: RenameFlags, _ caller: Caller
-  ) throws(POSIXError) {}
-  public func link(_ node: NodeID, to parent: NodeID, _ name: [UInt8], _ caller: Caller) throws(POSIXError) -> Attributes
-  { throw POSIXError(38) }
+  func invalidate(_ change: KernelInvalidation) {
+    invalidation.withLock { $0 }?(change)
+  }
 
-  /// Fills `buffer` from the file; fewer bytes only at its end.
-  public func read(_ node: NodeID, offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(POSIXError) -> Int
-  { throw POSIXError(38) }
-  /// Writes all of `bytes`. With `clearSetID` clears set-user-ID and, of executables, set-group-ID.
-  public func write(
-    _ node: NodeID, offset: UInt64, bytes: UnsafeRawBufferPointer, clearSetID: Bool, _ caller: Caller
-  ) throws(POSIXError) {}
-  /// fsync and fsyncdir: returns once the file and every operation before it survive a power cut.
-  public func synchronize(_ node: NodeID) throws(POSIXError) {}
-  public func allocate(
-    _ node: NodeID, _ mode: AllocationMode, offset: UInt64, length: UInt64, _ caller: Caller
-  ) throws(POSIXError) {}
-  /// ENXIO past the end of the file, and for data where there is none.
-  public func seek(_ node: NodeID, _ target: SeekTarget, from offset: UInt64) throws(POSIXError) -> UInt64
-  { throw POSIXError(38) }
-  /// Shares chunks; returns the bytes copied, fewer than asked only at the end of the source.
-  public func copyRange(
-    _ source: NodeID, offset: UInt64, to destination: NodeID, offset destinationOffset: UInt64, length: UInt64,
-    _ caller: Caller
-  ) throws(POSIXError) -> UInt64 { throw POSIXError(38) }
+  /// The store's identity, 16 bytes.
+  public var storeID: [UInt8] { superblock.storeID }
 
-  /// Calls `body` for each name after `cookie` (0: from the start) until it returns false. `.` and
-  /// `..` are not among them.
-  public func list(
-    _ directory: NodeID, after cookie: UInt64, _ body: (DirectoryListing) -> Bool
-  ) throws(POSIXError) {}
-  /// The directory's parent, for `..`.
-  public func parent(_ directory: NodeID) throws(POSIXError) -> NodeID { throw POSIXError(38) }
+  /// How content is cut: what a client needs to cut it the same way.
+  public var chunkParameters: ChunkParameters { superblock.parameters }
 
-  public func extendedAttribute(_ node: NodeID, _ name: [UInt8]) throws(POSIXError) -> [UInt8] { throw POSIXError(38) }
-  public func extendedAttributeNames(_ node: NodeID) throws(POSIXError) -> [[UInt8]] { throw POSIXError(38) }
-  /// With `clearSetGroupID` (an ACL set by one who is not in the file's group) the mode loses it.
-  public func setExtendedAttribute(
-    _ node: NodeID, _ name: [UInt8], _ value: UnsafeRawBufferPointer, _ mode: ExtendedAttributeMode,
-    clearSetGroupID: Bool, _ caller: Caller
-  ) throws(POSIXError) {}
-  public func removeExtendedAttribute(_ node: NodeID, _ name: [UInt8], _ caller: Caller) throws(POSIXError) {}
-  public func space(_ node: NodeID) throws(POSIXError) -> SpaceInformation { throw POSIXError(38) }
+  /// Runs `body` under the lock, and makes room in memory afterwards.
+  @inline(__always)
+  func withState<Result>(_ body: (State) throws(POSIXError) -> Result) throws(POSIXError) -> Result {
+    try lock.withLock { (state) throws(POSIXError) in
+      defer { state.evict(limit: options.cachedInodes) }
+      return try body(state)
+    }
+  }
 
-  public func volumes() -> [VolumeInformation] { [] }
-  public func volume(_ id: VolumeID) throws(VolumeError) -> VolumeInformation { throw VolumeError(.failed, "") }
-  public func createVolume(_ request: VolumeRequest) throws(VolumeError) -> VolumeInformation
-  { throw VolumeError(.failed, "") }
-  /// A sealed volume that stays as `id` is now. Instant.
-  public func snapshot(_ id: VolumeID, path: String?) throws(VolumeError) -> VolumeInformation
-  { throw VolumeError(.failed, "") }
-  /// A writable volume that begins as `id` is now. Instant. Ownership and mode in the request are ignored.
-  public func clone(_ id: VolumeID, _ request: VolumeRequest) throws(VolumeError) -> VolumeInformation
-  { throw VolumeError(.failed, "") }
-  public func seal(_ id: VolumeID) throws(VolumeError) {}
-  public func setQuota(_ id: VolumeID, bytes: UInt64, inodes: UInt64) throws(VolumeError) {}
-  /// Removes a volume and, where they are empty then, the skeleton directories made for its path.
-  public func removeVolume(_ id: VolumeID) throws(VolumeError) {}
+  // MARK: Reading attributes
 
-  public func usage() throws(VolumeError) -> StorageUsage { throw VolumeError(.failed, "") }
-  /// Everything acknowledged so far survives a power cut once this returns.
-  public func synchronizeAll() throws(VolumeError) {}
-  /// Those of `digests` that the store lacks, in their order. The others stay for an hour at least.
-  public func missingChunks(_ digests: [Digest]) throws(VolumeError) -> [Digest] { [] }
-  /// Stores a chunk's content (1 byte to the chunking parameters' maximum).
-  public func addChunk(_ content: UnsafeRawBufferPointer) throws(VolumeError) -> Digest { throw VolumeError(.failed, "") }
-  /// Makes a sealed volume of a tree whose chunks are all in the store.
-  public func ingest(_ request: VolumeRequest, _ entries: [IngestEntry]) throws(VolumeError) -> VolumeInformation
-  { throw VolumeError(.failed, "") }
+  public func attributes(_ node: NodeID) throws(POSIXError) -> Attributes {
+    try withState { (state) throws(POSIXError) in try state.node(node).stat }
+  }
+
+  public func readLink(_ node: NodeID) throws(POSIXError) -> [UInt8] {
+    try withState { (state) throws(POSIXError) in
+      let node = try state.node(node)
+      guard node.type == FileType.symbolicLink else { throw POSIXError(EINVAL) }
+      return node.row.target
+    }
+  }
+
+  /// What `statfs` shows: the volume's quota where it has one, else the disk.
+  public func space(_ node: NodeID) throws(POSIXError) -> SpaceInformation {
+    let free = space.free
+    return try withState { (state) throws(POSIXError) in
+      let row = try state.volume(node.volume).row
+      var result = SpaceInformation(
+        totalBytes: row.usedBytes + free, freeBytes: free, totalInodes: 1 << 40, freeInodes: 1 << 40 - row.usedInodes)
+      if row.quotaBytes > 0 {
+        result.totalBytes = row.quotaBytes
+        result.freeBytes = min(free, row.quotaBytes - min(row.quotaBytes, row.usedBytes))
+      }
+      if row.quotaInodes > 0 {
+        result.totalInodes = row.quotaInodes
+        result.freeInodes = row.quotaInodes - min(row.quotaInodes, row.usedInodes)
+      }
+      return result
+    }
+  }
 }

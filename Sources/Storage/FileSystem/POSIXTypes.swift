@@ -33,8 +33,8 @@ public struct Attributes: Equatable, Sendable {
 public struct Caller: Sendable {
   public var uid: UInt32
   public var gid: UInt32
-  /// The kernel's number for the request, or 0: a request that the kernel sends again after a
-  /// restart is recognised by it.
+  /// A number that no other request to the store has, or 0: one that the kernel sends again after a
+  /// restart is recognised by it, and answered without being carried out twice.
   public var request: UInt64
 
   public init(uid: UInt32 = 0, gid: UInt32 = 0, request: UInt64 = 0) {

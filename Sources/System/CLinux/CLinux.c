@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -48,6 +49,12 @@ int cairn_random(void *bytes, size_t count) {
 int cairn_close_range(unsigned first, unsigned last, unsigned flags) {
   return (int)syscall(SYS_close_range, first, last, flags);
 }
+
+int cairn_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
+
+char **cairn_environment(void) { return environ; }
+
+int cairn_syncfs(int fd) { return syncfs(fd); }
 
 static uint32_t crc32c_table[256];
 

@@ -11,6 +11,11 @@ int cairn_sync_file_range(int fd, off_t offset, off_t length, unsigned flags);
 int cairn_set_thread_name(const char *name);
 int cairn_random(void *bytes, size_t count);
 int cairn_close_range(unsigned first, unsigned last, unsigned flags);
+/// Has the kernel send `signal` to this process when the thread that started it ends.
+int cairn_die_with_parent(int signal);
+/// `environ`, which Swift takes for unsafe shared state: to be read while nobody calls setenv.
+char **cairn_environment(void);
+int cairn_syncfs(int fd);
 
 /// CRC-32C (Castagnoli, RFC 3720) of `count` bytes, continuing from `seed` (0 to begin).
 uint32_t cairn_crc32c(uint32_t seed, const void *bytes, size_t count);

@@ -1,0 +1,45 @@
+// The rows of the table meta.
+
+extension Connection {
+  func readCounters() throws(CatalogError) -> Counters {
+    let nextVolume = try meta("next_volume")
+    guard let nextVolume = VolumeID(exactly: nextVolume) else {
+      throw CatalogError(.damaged, "read the counters", "next_volume is \(nextVolume)")
+    }
+    return Counters(
+      appliedSequence: try meta("applied_sequence"), nextInode: try meta("next_inode"), nextVolume: nextVolume,
+      nextLayer: try meta("next_layer"), nextChunk: try meta("next_chunk"), nextPack: try meta("next_pack"))
+  }
+
+  func writeMeta(_ counters: Counters) throws(CatalogError) {
+    try setMeta("applied_sequence", counters.appliedSequence)
+    try setMeta("next_inode", counters.nextInode)
+    try setMeta("next_volume", UInt64(counters.nextVolume))
+    try setMeta("next_layer", counters.nextLayer)
+    try setMeta("next_chunk", counters.nextChunk)
+    try setMeta("next_pack", counters.nextPack)
+  }
+
+  func readChunkTotals() throws(CatalogError) -> ChunkTotals {
+    ChunkTotals(
+      count: try meta("live_chunks"), uniqueBytes: try meta("unique_bytes"), storedBytes: try meta("stored_bytes"))
+  }
+
+  func writeMeta(_ totals: ChunkTotals) throws(CatalogError) {
+    try setMeta("live_chunks", totals.count)
+    try setMeta("unique_bytes", totals.uniqueBytes)
+    try setMeta("stored_bytes", totals.storedBytes)
+  }
+
+  private func meta(_ key: String) throws(CatalogError) -> UInt64 {
+    let select = try statement("SELECT value FROM meta WHERE key = ?").bind(key)
+    guard let value = try select.first({ $0.uint64(0) }) else {
+      throw CatalogError(.damaged, "read the catalog's numbers", "\(key) is missing in the table meta")
+    }
+    return value
+  }
+
+  private func setMeta(_ key: String, _ value: UInt64) throws(CatalogError) {
+    try statement("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)").bind(key).bind(value).run()
+  }
+}

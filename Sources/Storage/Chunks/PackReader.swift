@@ -1,0 +1,87 @@
+import Linux
+
+/// An open pack. Who holds one reads its chunks even after the pack was removed from the store.
+/// Thread-safe.
+public final class PackReader: Sendable {
+  public let pack: UInt64
+  private let file: any DiskFile
+
+  init(pack: UInt64, file: any DiskFile) {
+    self.pack = pack
+    self.file = file
+  }
+
+  /// Reads a chunk into `content`, which has exactly `location.length` bytes. When it throws,
+  /// `content` may hold anything.
+  ///
+  /// Each read, of raw payloads too, proves that the record's checksum holds and that it is the
+  /// record of `digest`: CRC-32C finds what disks do to bytes, and the equality finds a wrong place.
+  /// The full SHA-256 is for ``PackScanner``: docs/formats.md has the measurement.
+  public func read(
+    _ location: ChunkLocation, _ digest: Digest, into content: UnsafeMutableRawBufferPointer
+  ) throws(ChunkError) {
+    precondition(location.pack == pack && content.count == Int(location.length))
+    func damaged(_ reason: String) -> ChunkError { .damaged(pack: pack, offset: location.offset, reason: reason) }
+    guard
+      RecordHeader.isPossible(location.codec, storedLength: location.storedLength, length: location.length)
+    else { throw damaged("the catalog gives it impossible lengths") }
+    let expected = RecordHeader(
+      codec: location.codec, storedLength: location.storedLength, length: location.length, digest: digest)
+
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: expected.unpaddedLength, alignment: 16)
+    defer { buffer.deallocate() }
+    let count: Int
+    do {
+      count = try file.read(into: buffer, at: location.offset)
+    } catch {
+      throw .disk(error)
+    }
+    let record = UnsafeRawBufferPointer(buffer)
+    guard count == expected.unpaddedLength else { throw damaged("the pack ends within it") }
+    guard let header = RecordHeader(record) else { throw damaged("there is no record") }
+    guard header == expected else { throw damaged("it is the record of another chunk") }
+    guard header.checksumHolds(record) else { throw damaged("its checksum is wrong") }
+    let payload = UnsafeRawBufferPointer(rebasing: record[RecordHeader.length...])
+    guard Compression.decode(payload, header.codec, into: content) else { throw damaged("it does not decompress") }
+  }
+}
+
+/// The packs of a store with their lengths, and readers of those used last.
+struct PackTable {
+  /// More open files than this are closed again, the one used longest ago first.
+  static let openLimit = 256
+
+  struct Entry {
+    var bytes: UInt64
+    var sealed: Bool
+  }
+
+  private(set) var entries: [UInt64: Entry] = [:]
+  private var readers: [UInt64: (reader: PackReader, lastUse: UInt64)] = [:]
+  private var clock: UInt64 = 0
+
+  mutating func set(_ pack: UInt64, bytes: UInt64, sealed: Bool) {
+    entries[pack] = Entry(bytes: bytes, sealed: sealed)
+  }
+
+  mutating func remove(_ pack: UInt64) {
+    entries[pack] = nil
+    readers[pack] = nil
+  }
+
+  mutating func reader(_ pack: UInt64) -> PackReader? {
+    clock += 1
+    readers[pack]?.lastUse = clock
+    return readers[pack]?.reader
+  }
+
+  /// Keeps `reader`, unless its pack was removed meanwhile: then only its user holds it.
+  mutating func keep(_ reader: PackReader) {
+    guard entries[reader.pack] != nil else { return }
+    clock += 1
+    readers[reader.pack] = (reader, clock)
+    if readers.count > Self.openLimit, let oldest = readers.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+      readers[oldest.key] = nil
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import Catalog
+import Journal
+import Linux
+
+/// What the checkpoint thread and those who wait for it share.
+struct CheckpointState {
+  var isStopping = false
+  /// A checkpoint is being taken.
+  var isRunning = false
+  /// Somebody waits for room.
+  var isUrgent = false
+  /// Writers are to wait: too much is staged.
+  var isFull = false
+  /// A checkpoint that is being written, or could not be.
+  var unsettled: Checkpoint?
+}
+
+extension FileSystem {
+  /// Staged bytes, in staging segments and the journal, at which a checkpoint begins, and at which
+  /// writers wait for its end.
+  private static let stagedTarget: UInt64 = 256 << 20
+  private static let stagedLimit: UInt64 = 1 << 30
+  /// Changed inodes at which a checkpoint begins: freezing that many takes some 20 ms under the lock.
+  private static let dirtyTarget = 50_000
+
+  /// Takes checkpoints until the file system is closed.
+  func checkpointLoop() {
+    while true {
+      let isStopping = checkpoints.wait(seconds: 0.25) { state -> Bool? in
+        if state.isStopping { return true }
+        return state.isUrgent ? false : nil
+      }
+      if isStopping == true { return }
+      takeDueCheckpoint()
+    }
+  }
+
+  private func takeDueCheckpoint() {
+    let staged = journal.segments.stagedBytes + journal.length
+    let isDue = lock.withLock { state in
+      guard let since = state.dirty.since else { return false }
+      return Double(nanosecondsNow() - since) > options.checkpointSeconds * 1e9
+        || state.dirty.nodes.count > Self.dirtyTarget || staged > Self.stagedTarget
+    }
+    checkpoints.withLock { state in
+      state.isUrgent = false
+      state.isFull = staged > Self.stagedLimit
+    }
+    guard isDue else { return checkpoints.wakeAll() }
+    do {
+      try checkpoint()
+      try removeDeadLayers()
+      checkpoints.withLock { $0.isFull = false }
+    } catch {
+      // It is tried again. Writers go on as long as the journal takes their
+      // operations, and are told ENOSPC or EIO when it does not.
+      options.report("checkpoint: \(error)")
+      checkpoints.withLock { $0.isFull = false }
+      _ = checkpoints.wait(seconds: 1) { $0.isStopping ? true : nil }
+    }
+    checkpoints.wakeAll()
+  }
+
+  /// Holds a writer back while too much is staged.
+  func waitForRoom() {
+    guard journal.segments.stagedBytes > Self.stagedLimit else { return }
+    checkpoints.withLock { state in
+      state.isUrgent = true
+      state.isFull = true
+    }
+    checkpoints.wakeAll()
+    _ = checkpoints.wait(seconds: 60) { $0.isFull && !$0.isStopping ? nil : true }
+  }
+
+  /// Brings all that was acknowledged before the call into the catalog.
+  func checkpoint() throws { try checkpoint { (_) in } }
+
+  /// Carries out an operation under the same lock as the freeze: the catalog will have the state
+  /// right before it when this returns.
+  func checkpoint<Result>(atomically body: (State) throws -> Result) throws -> Result {
+    _ = checkpoints.wait { state -> Bool? in
+      guard !state.isRunning else { return nil }
+      state.isRunning = true
+      return true
+    }
+    defer {
+      checkpoints.withLock { $0.isRunning = false }
+      checkpoints.wakeAll()
+    }
+    if let unsettled = checkpoints.withLock({ $0.unsettled }) { try complete(unsettled) }
+    try journal.roll()
+    let (frozen, result) = lock.withLock { state in
+      let frozen = Checkpoint(freezing: state)
+      return (frozen, Swift.Result { try body(state) })
+    }
+    if !frozen.isEmpty || chunkStore.hasPending {
+      checkpoints.withLock { $0.unsettled = frozen }
+      try complete(frozen)
+    }
+    return try result.get()
+  }
+
+  private func complete(_ frozen: Checkpoint) throws {
+    try frozen.write(catalog: catalog, chunkStore: chunkStore, journal: journal)
+    lock.withLock { frozen.settle($0) }
+    checkpoints.withLock { $0.unsettled = nil }
+    try journal.remove(upTo: frozen.counters.appliedSequence)
+  }
+
+  /// Deletes the rows of volumes that are gone, a bounded number at a time.
+  func removeDeadLayers() throws {
+    for layer in try catalog.deadLayers() {
+      while try !catalog.removeLayer(layer, limit: 5000) {
+        if checkpoints.withLock({ $0.isStopping }) { return }
+      }
+    }
+  }
+}

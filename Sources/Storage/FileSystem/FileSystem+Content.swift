@@ -1,0 +1,282 @@
+import Catalog
+import Glibc
+import Journal
+import Linux
+
+// Operations on content. The bytes themselves move outside the lock.
+extension FileSystem {
+  /// Writes up to this length travel in the journal's record: one write and, for fsync, one sync of
+  /// one file. Longer ones go to a staging segment, so that the lock is not held while they are copied.
+  static let longestInlineWrite = 32 << 10
+
+  /// The largest file: `off_t`'s limit, less a page of the extent map for arithmetic without overflow.
+  static let largestFile: UInt64 = (1 << 63) - ExtentPage.span
+
+  // MARK: Reading
+
+  /// A piece of a file's content and where its bytes are, to be fetched outside the lock.
+  private struct Piece {
+    enum Source {
+      case file(any DiskFile, offset: UInt64)
+      case chunk(ChunkID, offset: Int)
+      case bytes([UInt8])
+    }
+
+    var position: Int
+    var length: Int
+    var source: Source
+  }
+
+  /// Fills `buffer` from the file; fewer bytes only at its end.
+  public func read(
+    _ node: NodeID, offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(POSIXError) -> Int {
+    var pieces: [Piece] = []
+    let count = try withState { (state) throws(POSIXError) -> Int in
+      let node = try state.regularFile(node)
+      guard offset < node.row.size else { return 0 }
+      let end = min(node.row.size, offset + UInt64(buffer.count))
+      for extent in try state.extents(node, in: offset..<end) {
+        let position = Int(extent.offset - offset)
+        switch extent.content {
+        case .zeros: continue
+        case .chunk(let id, let start):
+          pieces.append(Piece(position: position, length: Int(extent.length), source: .chunk(id, offset: Int(start))))
+        case .inline(let bytes):
+          pieces.append(Piece(position: position, length: Int(extent.length), source: .bytes(bytes)))
+        case .staged(let segment, let start):
+          guard let file = state.journal.segments.file(segment) else {
+            state.report("inode \(node.id): log segment \(segment) is gone")
+            throw POSIXError(EIO)
+          }
+          pieces.append(Piece(position: position, length: Int(extent.length), source: .file(file, offset: start)))
+        }
+      }
+      return Int(end - offset)
+    }
+    var filled = 0
+    for piece in pieces {
+      if piece.position > filled { zero(buffer, filled..<piece.position) }
+      filled = piece.position + piece.length
+      try fetch(piece, of: node, into: UnsafeMutableRawBufferPointer(rebasing: buffer[piece.position..<filled]))
+    }
+    if filled < count { zero(buffer, filled..<count) }
+    return count
+  }
+
+  private func zero(_ buffer: UnsafeMutableRawBufferPointer, _ range: Range<Int>) {
+    memset(buffer.baseAddress! + range.lowerBound, 0, range.count)
+  }
+
+  private func fetch(_ piece: Piece, of node: NodeID, into buffer: UnsafeMutableRawBufferPointer) throws(POSIXError) {
+    do {
+      switch piece.source {
+      case .bytes(let bytes): buffer.copyBytes(from: bytes)
+      case .chunk(let id, let offset): try chunkStore.read(id, offset: offset, into: buffer)
+      case .file(let file, let offset):
+        guard try file.read(into: buffer, at: offset) == buffer.count else {
+          throw SystemError("pread", "a log segment that ends early", EIO)
+        }
+      }
+    } catch {
+      options.report("reading inode \(node): \(error)")
+      throw POSIXError(EIO)
+    }
+  }
+
+  // MARK: Writing
+
+  /// Writes all of `bytes`. With `clearSetID` clears set-user-ID and, of executables, set-group-ID.
+  public func write(
+    _ node: NodeID, offset: UInt64, bytes: UnsafeRawBufferPointer, clearSetID: Bool, _ caller: Caller
+  ) throws(POSIXError) {
+    guard !bytes.isEmpty else { return }
+    guard offset <= Self.largestFile - UInt64(bytes.count) else { throw POSIXError(EFBIG) }
+    waitForRoom()
+    let isInline = bytes.count <= Self.longestInlineWrite
+    let reservation = isInline ? nil : try stage(bytes)
+    var isNamed = false
+    defer { if let reservation, !isNamed { journal.segments.abandon(reservation.location) } }
+    try withState { (state) throws(POSIXError) in
+      if state.answered[caller.request] != nil { return }
+      let file = try state.regularFile(node)
+      try state.checkWritable(node)
+      let range = offset..<offset + UInt64(bytes.count)
+      try checkQuota(state, file, adding: UInt64(bytes.count) - state.allocated(file, in: range))
+      let source: Operation.Write.Source =
+        if let reservation {
+          .staged(location: reservation.location, checksum: reservation.checksum)
+        } else {
+          .inline(location: StagedLocation(segment: 0, offset: 0))
+        }
+      let operation = Operation.Write(
+        node: node, offset: offset, length: UInt32(bytes.count), time: nanosecondsNow(),
+        mode: clearSetID ? Self.withoutSetID(file.row.mode) : nil,
+        dropsCapability: try state.extendedAttributes(file)[State.capabilityName] != nil, source: source)
+      try state.perform(.write(operation), caller, data: isInline ? bytes : nil)
+      isNamed = true
+    }
+  }
+
+  private func stage(_ bytes: UnsafeRawBufferPointer) throws(POSIXError) -> LogSegments.Reservation {
+    do {
+      return try journal.segments.stage(bytes)
+    } catch {
+      options.report("staging a write: \(error)")
+      throw POSIXError(error.code == ENOSPC ? ENOSPC : EIO)
+    }
+  }
+
+  /// Permission bits without set-user-ID and, where the group may execute, set-group-ID; nil where
+  /// that changes nothing.
+  static func withoutSetID(_ mode: UInt32) -> UInt32? {
+    var cleared = mode & ~0o4000
+    if mode & 0o0010 != 0 { cleared &= ~0o2000 }
+    return cleared == mode ? nil : cleared & 0o7777
+  }
+
+  /// Refuses what the volume's quota (EDQUOT) or the disk (ENOSPC) has no room for.
+  private func checkQuota(_ state: State, _ file: Node, adding: UInt64) throws(POSIXError) {
+    guard adding > 0 else { return }
+    let row = try state.volume(file.id.volume).row
+    if row.quotaBytes > 0 && row.usedBytes + adding > row.quotaBytes { throw POSIXError(EDQUOT) }
+    guard space.fits(adding, staged: state.journal.segments.stagedBytes) else { throw POSIXError(ENOSPC) }
+  }
+
+  // MARK: Attributes and size
+
+  public func setAttributes(
+    _ node: NodeID, _ change: AttributeChange, _ caller: Caller
+  ) throws(POSIXError) -> Attributes {
+    try withState { (state) throws(POSIXError) in
+      let file = try state.node(node)
+      if state.answered[caller.request] != nil { return file.stat }
+      try state.checkWritable(node)
+      let now = nanosecondsNow()
+      var operation = Operation.SetAttributes(node: node, changed: change.changed ?? now)
+      operation.mode = change.mode.map { $0 & 0o7777 }
+      operation.uid = change.uid
+      operation.gid = change.gid
+      if let size = change.size {
+        guard file.isRegular else { throw POSIXError(file.isDirectory ? EISDIR : EINVAL) }
+        guard size <= Self.largestFile else { throw POSIXError(EFBIG) }
+        operation.size = size
+        operation.modified = now
+      }
+      switch change.accessed {
+      case .now: operation.accessed = now
+      case .at(let time): operation.accessed = time
+      case nil: break
+      }
+      switch change.modified {
+      case .now: operation.modified = now
+      case .at(let time): operation.modified = time
+      case nil: break
+      }
+      if change.clearSetID, let mode = Self.withoutSetID(operation.mode ?? file.row.mode) { operation.mode = mode }
+      operation.dropsCapability = file.isRegular && (change.size != nil || change.uid != nil || change.gid != nil)
+      try state.perform(.setAttributes(operation), caller)
+      return file.stat
+    }
+  }
+
+  // MARK: Space
+
+  public func allocate(
+    _ node: NodeID, _ mode: AllocationMode, offset: UInt64, length: UInt64, _ caller: Caller
+  ) throws(POSIXError) {
+    guard length > 0 else { throw POSIXError(EINVAL) }
+    guard offset <= Self.largestFile, length <= Self.largestFile - offset else { throw POSIXError(EFBIG) }
+    try withState { (state) throws(POSIXError) in
+      if state.answered[caller.request] != nil { return }
+      let file = try state.regularFile(node)
+      try state.checkWritable(node)
+      let kind: Operation.AllocationKind
+      switch mode {
+      case .allocate(let keepSize):
+        try checkQuota(state, file, adding: length - state.allocated(file, in: offset..<offset + length))
+        kind = keepSize ? .allocateKeepingSize : .allocate
+      case .zeroRange(let keepSize):
+        try checkQuota(state, file, adding: length - state.allocated(file, in: offset..<offset + length))
+        kind = keepSize ? .zeroRangeKeepingSize : .zeroRange
+      case .punchHole: kind = .punchHole
+      case .collapseRange, .insertRange:
+        // As on ext4 and XFS: only whole blocks move, and only within the file.
+        guard offset % 4096 == 0, length % 4096 == 0 else { throw POSIXError(EINVAL) }
+        if case .collapseRange = mode {
+          guard offset + length < file.row.size else { throw POSIXError(EINVAL) }
+          kind = .collapseRange
+        } else {
+          guard offset < file.row.size else { throw POSIXError(EINVAL) }
+          guard file.row.size <= Self.largestFile - length else { throw POSIXError(EFBIG) }
+          kind = .insertRange
+        }
+      }
+      try state.perform(
+        .allocate(node: node, kind: kind, offset: offset, length: length, time: nanosecondsNow()), caller)
+    }
+  }
+
+  /// ENXIO past the end of the file, and for data where there is none.
+  public func seek(_ node: NodeID, _ target: SeekTarget, from offset: UInt64) throws(POSIXError) -> UInt64 {
+    try withState { (state) throws(POSIXError) in
+      let file = try state.regularFile(node)
+      let size = file.row.size
+      guard offset < size else { throw POSIXError(ENXIO) }
+      var next = offset
+      for number in try state.existingPages(file, in: offset / ExtentPage.span..<(size - 1) / ExtentPage.span + 1) {
+        for extent in ExtentMap.extents(try state.page(file, number), in: offset..<size) {
+          if case .zeros = extent.content { continue }
+          if target == .data { return extent.offset }
+          if extent.offset > next { return next }
+          next = extent.end
+        }
+      }
+      guard target == .hole else { throw POSIXError(ENXIO) }
+      return min(next, size)
+    }
+  }
+
+  /// Shares chunks; returns the bytes copied, fewer than asked only at the end of the source.
+  public func copyRange(
+    _ source: NodeID, offset: UInt64, to destination: NodeID, offset destinationOffset: UInt64, length: UInt64,
+    _ caller: Caller
+  ) throws(POSIXError) -> UInt64 {
+    try withState { (state) throws(POSIXError) in
+      let from = try state.regularFile(source)
+      let to = try state.regularFile(destination)
+      guard offset < from.row.size else { return 0 }
+      let count = min(length, from.row.size - offset)
+      if state.answered[caller.request] != nil { return count }
+      try state.checkWritable(destination)
+      guard destinationOffset <= Self.largestFile - count else { throw POSIXError(EFBIG) }
+      if from === to, offset < destinationOffset + count, destinationOffset < offset + count {
+        throw POSIXError(EINVAL)
+      }
+      let range = destinationOffset..<destinationOffset + count
+      let present = try state.allocated(to, in: range)
+      let shared = try state.allocated(from, in: offset..<offset + count)
+      try checkQuota(state, to, adding: shared - min(shared, present))
+      try state.perform(
+        .copyRange(
+          Operation.CopyRange(
+            source: source, sourceOffset: offset, destination: destination, destinationOffset: destinationOffset,
+            length: count, mode: Self.withoutSetID(to.row.mode),
+            dropsCapability: try state.extendedAttributes(to)[State.capabilityName] != nil, time: nanosecondsNow())),
+        caller)
+      return count
+    }
+  }
+
+  // MARK: Durability
+
+  /// fsync and fsyncdir: returns once the file and every operation before it survive a power cut.
+  public func synchronize(_ node: NodeID) throws(POSIXError) {
+    do {
+      try journal.sync()
+    } catch {
+      options.report("fsync of inode \(node): \(error)")
+      throw POSIXError(error.errno == ENOSPC ? ENOSPC : EIO)
+    }
+  }
+}

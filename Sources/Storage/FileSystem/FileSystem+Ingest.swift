@@ -1,0 +1,154 @@
+import Catalog
+import Chunks
+import Glibc
+import Journal
+import Linux
+
+// Trees that are brought in without going through the mount: only chunks that the store lacks are sent.
+extension FileSystem {
+  /// Those of `digests` that the store lacks, in their order.
+  public func missingChunks(_ digests: [Digest]) throws(VolumeError) -> [Digest] {
+    do {
+      return try zip(digests, chunkStore.rows(digests)).filter { $0.1 == nil }.map(\.0)
+    } catch {
+      options.report("look up chunks: \(error)")
+      throw VolumeError(.failed, "look up chunks: \(error)")
+    }
+  }
+
+  /// Stores a chunk's content (1 byte to the chunking parameters' maximum).
+  public func addChunk(_ content: UnsafeRawBufferPointer) throws(VolumeError) -> Digest {
+    guard content.count >= 1, content.count <= chunkParameters.maximum else {
+      throw VolumeError(
+        .invalid, "A chunk has 1 to \(chunkParameters.maximum) bytes; this one has \(content.count).")
+    }
+    guard space.fits(UInt64(content.count), staged: journal.segments.stagedBytes) else {
+      throw VolumeError(.failed, "The disk is full. Remove volumes or files, or add space.")
+    }
+    do {
+      return try chunkStore.store(content).digest
+    } catch {
+      options.report("store a chunk: \(error)")
+      throw VolumeError(.failed, "store a chunk: \(error)")
+    }
+  }
+
+  /// Makes a sealed volume of a tree whose chunks are all in the store.
+  public func ingest(_ request: VolumeRequest, _ entries: [IngestEntry]) throws(VolumeError) -> VolumeInformation {
+    // The journal names chunks by number, so their rows must outlive a crash before it does.
+    do { try checkpoint() } catch { throw VolumeError(.failed, "store the chunks of a tree: \(error)") }
+    guard let first = entries.first, first.path.isEmpty, case .directory = first.content else {
+      throw VolumeError(.invalid, "A tree begins with its root: a directory with an empty path.")
+    }
+    var rootRequest = request
+    rootRequest.uid = first.uid
+    rootRequest.gid = first.gid
+    rootRequest.mode = first.mode
+    let volume = try createVolume(rootRequest)
+    do {
+      var builder = TreeBuilder(fileSystem: self, volume: volume)
+      for entry in entries.dropFirst() { try builder.add(entry) }
+      try builder.finish(root: first)
+      try seal(volume.id)
+      return try self.volume(volume.id)
+    } catch {
+      try removeVolume(volume.id)
+      throw error
+    }
+  }
+}
+
+/// Makes the files of a tree one after the other.
+private struct TreeBuilder {
+  let fileSystem: FileSystem
+  let volume: VolumeInformation
+  private var directories: [[UInt8]: NodeID]
+  private var files: [[UInt8]: NodeID] = [:]
+  private var directoryTimes: [(NodeID, Int64)] = []
+
+  init(fileSystem: FileSystem, volume: VolumeInformation) {
+    self.fileSystem = fileSystem
+    self.volume = volume
+    directories = [[]: NodeID(volume: volume.id, inode: volume.root)]
+  }
+
+  mutating func add(_ entry: IngestEntry) throws(VolumeError) {
+    let components = entry.path.split(separator: 0x2F, omittingEmptySubsequences: false)
+    guard let name = components.last, entry.path.count <= 1 << 16 else { throw invalid(entry, "has no name") }
+    let parentPath = [UInt8](components.dropLast().joined(separator: [0x2F]))
+    guard let parent = directories[parentPath] else { throw invalid(entry, "comes before its directory") }
+    let caller = Caller(uid: entry.uid, gid: entry.gid)
+    do {
+      switch entry.content {
+      case .directory:
+        let made = try fileSystem.make(
+          parent, [UInt8](name), NewNode(mode: FileType.directory | entry.mode & 0o7777), caller)
+        directories[entry.path] = made.node
+        directoryTimes.append((made.node, entry.modified))
+      case .symbolicLink(let target):
+        guard (1...4095).contains(target.count) else { throw POSIXError(EINVAL) }
+        let made = try fileSystem.make(
+          parent, [UInt8](name), NewNode(mode: FileType.symbolicLink | 0o777, target: target), caller)
+        try setTime(made.node, entry.modified)
+      case .hardLink(let target):
+        guard let node = files[target] else { throw invalid(entry, "is another name of what did not come before") }
+        _ = try fileSystem.link(node, to: parent, [UInt8](name), caller)
+      case .file(let digests):
+        let made = try fileSystem.make(
+          parent, [UInt8](name), NewNode(mode: FileType.regular | entry.mode & 0o7777), caller)
+        files[entry.path] = made.node
+        try fileSystem.assemble(made.node, digests, entry)
+        try setTime(made.node, entry.modified)
+      }
+    } catch let error as VolumeError {
+      throw error
+    } catch let error as POSIXError {
+      throw invalid(entry, "can't be made: \(String(cString: strerror(error.code)))")
+    } catch {
+      throw VolumeError(.failed, "make \(String(decoding: entry.path, as: UTF8.self)): \(error)")
+    }
+  }
+
+  /// Directories get their times last: making what is in them changed these.
+  func finish(root: IngestEntry) throws(VolumeError) {
+    do throws(POSIXError) {
+      for (node, time) in directoryTimes.reversed() { try setTime(node, time) }
+      try setTime(NodeID(volume: volume.id, inode: volume.root), root.modified)
+    } catch {
+      throw VolumeError(.failed, "set the times of directories: \(String(cString: strerror(error.code)))")
+    }
+  }
+
+  private func setTime(_ node: NodeID, _ time: Int64) throws(POSIXError) {
+    var change = AttributeChange()
+    change.modified = .at(time)
+    _ = try fileSystem.setAttributes(node, change, Caller())
+  }
+
+  private func invalid(_ entry: IngestEntry, _ why: String) -> VolumeError {
+    VolumeError(.invalid, "The entry “\(String(decoding: entry.path, as: UTF8.self))” \(why).")
+  }
+}
+
+extension FileSystem {
+  fileprivate func assemble(_ node: NodeID, _ digests: [Digest], _ entry: IngestEntry) throws {
+    guard !digests.isEmpty else { return }
+    let rows = try chunkStore.rows(digests)
+    var chunks: [Operation.AssembledChunk] = []
+    for (digest, row) in zip(digests, rows) {
+      guard let row else {
+        throw VolumeError(
+          .invalid,
+          "The entry “\(String(decoding: entry.path, as: UTF8.self))” names chunk \(digest.hexadecimal), "
+            + "which the store does not have. Send it first.")
+      }
+      chunks.append(Operation.AssembledChunk(chunk: row.id, length: row.location.length))
+    }
+    let added = chunks.reduce(UInt64(0)) { $0 + UInt64($1.length) }
+    try withState { (state) throws(POSIXError) in
+      let row = try state.volume(node.volume).row
+      if row.quotaBytes > 0 && row.usedBytes + added > row.quotaBytes { throw POSIXError(EDQUOT) }
+      try state.perform(.assemble(node: node, chunks: chunks, time: entry.modified), Caller())
+    }
+  }
+}

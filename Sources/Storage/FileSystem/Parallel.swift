@@ -1,0 +1,47 @@
+import Glibc
+import Linux
+import Synchronization
+
+/// Calls `body` for each index below `count` on as many threads as there are cores, and returns the
+/// results in order. The first error ends it and is thrown.
+func inParallel<Result: Sendable>(_ count: Int, _ body: (Int) throws -> Result) throws -> [Result] {
+  let threads = min(count, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))), 8)
+  guard threads > 1 else { return try (0..<count).map(body) }
+  let progress = Mutex(ParallelProgress<Result>(results: Array(repeating: nil, count: count)))
+  return try withoutActuallyEscaping(body) { body in
+    // The threads are joined before this returns, so what `body` captures outlives them; whether it
+    // may be called from several at once is the caller's to know, as with DispatchQueue.concurrentPerform.
+    nonisolated(unsafe) let body = body
+    let work: @Sendable () -> Void = {
+      while true {
+        let index = progress.withLock { state -> Int? in
+          guard state.error == nil, state.next < count else { return nil }
+          defer { state.next += 1 }
+          return state.next
+        }
+        guard let index else { return }
+        do {
+          let result = try body(index)
+          progress.withLock { $0.results[index] = result }
+        } catch {
+          progress.withLock { $0.error = $0.error ?? error }
+        }
+      }
+    }
+    let others = (1..<threads).map { WorkerThread(name: "chunk-\($0)", work) }
+    work()
+    for thread in others { thread.join() }
+    return try progress.withLock { state in
+      if let error = state.error { throw error }
+      return state.results.compactMap { $0 }
+    }
+  }
+}
+
+private struct ParallelProgress<Result> {
+  var next = 0
+  var results: [Result?]
+  var error: (any Error)?
+
+  init(results: [Result?]) { self.results = results }
+}

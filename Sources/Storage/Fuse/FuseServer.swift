@@ -1,0 +1,203 @@
+import CFuse3
+import CFuseShim
+import FileSystem
+import Glibc
+import Linux
+import Synchronization
+
+/// Serves a file system at a mount point of the host. Thread-safe; several may run in one process.
+public final class FuseServer: Sendable {
+  public struct Options: Sendable {
+    /// Threads that answer requests; nil: two a core, at least 4 and at most 16.
+    public var workers: Int?
+    /// How far the kernel reads ahead, in KiB.
+    public var readAheadKilobytes = 1024
+    /// What `mount` shows as the source.
+    public var source = "cairn"
+    /// Told, in a sentence, of what goes wrong but stops nothing.
+    public var log: @Sendable (String) -> Void = { message in
+      let line = "fuse: \(message)\n"
+      _ = write(STDERR_FILENO, line, line.utf8.count)
+    }
+
+    public init() {}
+  }
+
+  /// What is served. Its descriptor belongs to the server.
+  public let mount: KernelMount
+
+  private let options: Options
+  /// `major:minor` of the mount.
+  private let device: String
+  private let session: Session
+  private let handler: RequestHandler
+  private let invalidator: Invalidator
+  private let counters = RequestCounters()
+  private let workers = Monitor(Workers())
+  private let isStopping = Atomic(false)
+
+  /// Mounts `fileSystem` at an existing directory. A dead mount that is found there is detached.
+  /// Programs that come before ``start()`` wait for it.
+  public convenience init(
+    fileSystem: FileSystem, mountPoint: String, options: Options = Options()
+  ) throws(FuseError) {
+    let mount = try KernelMount(at: mountPoint, source: options.source)
+    try self.init(fileSystem, mount, options)
+  }
+
+  /// Serves a mount that another process made, or whose server has died or left. Requests that were
+  /// not answered come again, those that had been carried out among them: ``Caller/request`` tells.
+  ///
+  /// Throws ``FuseError/Code/refused`` where the mount is gone, or the kernel (before 6.9) can't
+  /// send requests again.
+  public convenience init(
+    fileSystem: FileSystem, takingOver mount: KernelMount, options: Options = Options()
+  ) throws(FuseError) {
+    guard mount.record.agreed.contains(.hasResend) else {
+      throw FuseError(.refused, "This kernel can't send requests again (it needs Linux 6.9): mount anew.")
+    }
+    try self.init(fileSystem, mount, options)
+    guard Invalidator.notify(mount.descriptor, Int32(CAIRN_FUSE_NOTIFY_RESEND), []) else {
+      throw FuseError(
+        .refused, "\(SystemError("write", "/dev/fuse")): the mount at \(mount.mountPoint) is gone; mount anew.")
+    }
+  }
+
+  private init(_ fileSystem: FileSystem, _ mount: KernelMount, _ options: Options) throws(FuseError) {
+    self.mount = mount
+    self.options = options
+    let session = try Session(descriptor: mount.descriptor)
+    mount.record.request.withUnsafeBytes { session.initialize(with: $0) }
+    self.session = session
+    guard let entry = try MountTable.current().top(at: mount.mountPoint), entry.type == "fuse.cairn" else {
+      throw FuseError(.refused, "\(mount.mountPoint) is no longer mounted: start anew.")
+    }
+    device = entry.device
+    handler = RequestHandler(fileSystem: fileSystem, mountNumber: mount.record.mountNumber)
+    invalidator = Invalidator(descriptor: mount.descriptor)
+    do throws(FuseError) {
+      try Mount.setReadAhead(device: device, kilobytes: options.readAheadKilobytes)
+    } catch {
+      options.log("reading ahead stays at the kernel's own size: \(error)")
+    }
+    fileSystem.onInvalidation { [invalidator] in invalidator.add($0) }
+  }
+
+  /// How many requests of each kind have come, by the kernel's names for them, such as `LOOKUP`.
+  public var requestCounts: [String: UInt64] { counters.all }
+
+  /// Begins to answer. To be called once.
+  public func start() {
+    invalidator.start()
+    let count = options.workers ?? min(max(2 * sysconf(Int32(_SC_NPROCESSORS_ONLN)), 4), 16)
+    workers.withLock { workers in
+      for index in 0..<count {
+        let worker = Worker()
+        workers.all.append(worker)
+        workers.running += 1
+        _ = WorkerThread(name: "fuse-\(index)") { self.serve(worker) }
+      }
+    }
+  }
+
+  /// Unmounts and ends the threads; returns when they have ended. Programs that still use the mount
+  /// lose it.
+  public func stop() {
+    invalidator.stop()
+    do throws(FuseError) {
+      try Mount.end(at: mount.mountPoint, device: device)
+    } catch {
+      options.log("\(error)")
+    }
+    endWorkers()
+  }
+
+  /// Ends the threads and leaves the mount: what programs ask meanwhile waits for a server that takes
+  /// over, for as long as somebody holds a copy of the descriptor.
+  public func leave() {
+    invalidator.stop()
+    endWorkers()
+  }
+
+  /// Returns when somebody has unmounted the file system or cut its connection, or after ``stop()``.
+  public func waitUntilUnmounted() {
+    _ = workers.wait { $0.running == 0 ? true : nil }
+  }
+
+  // MARK: - Workers
+
+  private struct Workers {
+    var all: [Worker] = []
+    var running = 0
+  }
+
+  private final class Worker: Sendable {
+    /// Set while it waits for a request, or is about to: when it may be woken by a signal.
+    let isReading = Atomic(false)
+    let thread: Mutex<pthread_t?> = Mutex(nil)
+  }
+
+  /// Wakes the workers out of read(2) by a signal until all have ended. After an unmount they end by
+  /// themselves, unless programs still hold files of a mount that could only be detached.
+  private func endWorkers() {
+    WakeSignal.install()
+    isStopping.store(true, ordering: .sequentiallyConsistent)
+    repeat {
+      for worker in workers.withLock({ $0.all }) {
+        worker.thread.withLock { thread in
+          if let thread, worker.isReading.load(ordering: .sequentiallyConsistent) {
+            pthread_kill(thread, WakeSignal.number)
+          }
+        }
+      }
+    } while workers.wait(seconds: 0.01, until: { $0.running == 0 ? true : nil }) == nil
+  }
+
+  private func serve(_ worker: Worker) {
+    let receiver = ReceiveBuffer()
+    let reply = ReplyBuffer(capacity: Int(Negotiation.maxWrite))
+    worker.thread.withLock { $0 = pthread_self() }
+    while let bytes = receive(into: receiver, worker) {
+      guard let request = Request(bytes) else {
+        options.log("the kernel sent a request of \(bytes.count) bytes that is not whole; it is left out.")
+        continue
+      }
+      answer(request, reply)
+    }
+    worker.thread.withLock { $0 = nil }
+    workers.withLock { $0.running -= 1 }
+    workers.wakeAll()
+  }
+
+  /// nil when the mount is gone or the server is to stop.
+  private func receive(into buffer: borrowing ReceiveBuffer, _ worker: Worker) -> UnsafeRawBufferPointer? {
+    worker.isReading.store(true, ordering: .sequentiallyConsistent)
+    defer { worker.isReading.store(false, ordering: .relaxed) }
+    while !isStopping.load(ordering: .sequentiallyConsistent) {
+      let count = read(mount.descriptor, buffer.memory.baseAddress!, buffer.memory.count)
+      if count >= 0 { return UnsafeRawBufferPointer(rebasing: buffer.memory[..<count]) }
+      switch errno {
+      // ENOENT: the request was withdrawn while it was read.
+      case EINTR, EAGAIN, ENOENT: continue
+      case ENODEV, ECONNABORTED: return nil
+      default:
+        options.log("\(SystemError("read", "/dev/fuse")): a worker of \(mount.mountPoint) ends.")
+        return nil
+      }
+    }
+    return nil
+  }
+
+  private func answer(_ request: Request, _ reply: borrowing ReplyBuffer) {
+    counters.count(request.opcode)
+    do throws(POSIXError) {
+      switch try handler.handle(request, reply) {
+      case .reply(let count): reply.send(mount.descriptor, unique: request.unique, count: count)
+      case .none: break
+      case .unknown: session.process(request.bytes)
+      }
+    } catch {
+      reply.send(mount.descriptor, unique: request.unique, error: error.code)
+    }
+  }
+}

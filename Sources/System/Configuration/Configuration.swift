@@ -1,0 +1,67 @@
+/// What `/etc/cairn/cairn.yaml` says, over the defaults, under the environment. Both daemons and the
+/// CLI read it.
+public struct Configuration: Equatable, Sendable {
+  public struct Storage: Equatable, Sendable {
+    /// Superblock, catalog, journal, packs and staging.
+    public var directory = "/var/lib/cairn/storage"
+    /// Where the file system is mounted.
+    public var mount = "/srv/cairn"
+    /// Where the persistent volume is bound as well; nil: nowhere.
+    public var persistentMount: String? = "/storage"
+  }
+
+  public struct Control: Equatable, Sendable {
+    /// The control plane's records.
+    public var directory = "/var/lib/cairn"
+    /// Where the control plane listens for TCP; nil: nowhere.
+    public var listen: ListenAddress? = ListenAddress(host: "127.0.0.1", port: 7070)
+  }
+
+  /// Where a default installation keeps the file.
+  public static let defaultPath = "/etc/cairn/cairn.yaml"
+
+  /// Holds the sockets.
+  public var runDirectory = "/run/cairn"
+  public var storage = Storage()
+  public var control = Control()
+
+  public init() {}
+
+  /// `cairnfsd` listens here.
+  public var storageSocket: String { runDirectory + "/" + Self.storageSocketName }
+  /// `cairnd` listens here.
+  public var controlSocket: String { runDirectory + "/" + Self.controlSocketName }
+
+  static let storageSocketName = "storage.sock"
+  static let controlSocketName = "cairn.sock"
+}
+
+/// An address and a port to listen on for TCP.
+public struct ListenAddress: Equatable, Sendable, CustomStringConvertible {
+  /// An IPv4 or IPv6 address in digits, without brackets.
+  public var host: String
+  /// 0: one that is free.
+  public var port: UInt16
+
+  public init(host: String, port: UInt16) {
+    self.host = host
+    self.port = port
+  }
+
+  public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+/// A configuration that can't be used.
+public struct ConfigurationError: Error, Equatable, CustomStringConvertible, Sendable {
+  /// The file and line, or the variable, that it is about.
+  public let place: String
+  /// What is wrong and what would be right.
+  public let reason: String
+
+  public init(place: String, reason: String) {
+    self.place = place
+    self.reason = reason
+  }
+
+  public var description: String { "\(place): \(reason)" }
+}

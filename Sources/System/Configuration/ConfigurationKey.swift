@@ -1,0 +1,66 @@
+import Glibc
+
+/// The keys of the configuration file.
+enum ConfigurationKey: String, CaseIterable {
+  case runDir = "run_dir"
+  case storageDir = "storage.dir"
+  case storageMount = "storage.mount"
+  case storagePersistentMount = "storage.persistent_mount"
+  case controlDir = "control.dir"
+  case controlListen = "control.listen"
+
+  /// The variable that overrides it, such as `CAIRN_STORAGE_DIR` for `storage.dir`.
+  var variable: String {
+    "CAIRN_" + rawValue.uppercased().map { $0 == "." ? "_" : String($0) }.joined()
+  }
+
+  /// Puts a value in its place. `text` nil: null.
+  func set(_ text: String?, in configuration: inout Configuration) throws(InvalidValue) {
+    switch self {
+    case .runDir: configuration.runDirectory = try path(text)
+    case .storageDir: configuration.storage.directory = try path(text)
+    case .storageMount: configuration.storage.mount = try path(text)
+    case .storagePersistentMount: configuration.storage.persistentMount = text == nil ? nil : try path(text)
+    case .controlDir: configuration.control.directory = try path(text)
+    case .controlListen: configuration.control.listen = text == nil ? nil : try address(text)
+    }
+  }
+
+  struct InvalidValue: Error {
+    let reason: String
+
+    init(_ reason: String) { self.reason = reason }
+  }
+
+  /// An absolute path, without doubled and closing slashes.
+  private func path(_ text: String?) throws(InvalidValue) -> String {
+    guard let text, !text.isEmpty else { throw InvalidValue("\(rawValue) must be an absolute path; it can't be null") }
+    guard text.hasPrefix("/") else {
+      throw InvalidValue(
+        "\(rawValue) must be an absolute path, one that begins with /; \(text.debugDescription) is not")
+    }
+    let parts = text.split(separator: "/").filter { $0 != "." }
+    guard !parts.contains(".."), !parts.isEmpty, !text.unicodeScalars.contains(where: { $0.value < 32 }) else {
+      throw InvalidValue("\(rawValue) can't be \(text.debugDescription): name a directory, without .. in it")
+    }
+    guard text.utf8.count <= 4000 else { throw InvalidValue("\(rawValue) is longer than 4000 bytes") }
+    return "/" + parts.joined(separator: "/")
+  }
+
+  /// `127.0.0.1:7070` or `[::1]:7070`.
+  private func address(_ text: String?) throws(InvalidValue) -> ListenAddress {
+    let text = text ?? ""
+    let fault = InvalidValue(
+      "\(rawValue) must be an address in digits and a port, such as 127.0.0.1:7070 or [::1]:7070, or null for none; "
+        + "\(text.debugDescription) is not")
+    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]),
+      text[text.index(after: colon)...].allSatisfy(\.isNumber)
+    else { throw fault }
+    var host = text[..<colon]
+    let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+    if isBracketed { host = host.dropFirst().dropLast() }
+    var bytes = in6_addr()
+    guard inet_pton(isBracketed ? AF_INET6 : AF_INET, String(host), &bytes) == 1 else { throw fault }
+    return ListenAddress(host: String(host), port: port)
+  }
+}
