@@ -75,8 +75,66 @@ let storage: [Target] = [
     ], path: "Sources/Storage/cairnfsd", swiftSettings: settings),
 ]
 
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let platform: [Target] = [
+  .target(name: "JobStates", path: "Sources/Platform/JobStates", swiftSettings: settings),
+  .target(
+    name: "ControlDatabase", dependencies: ["JobStates", "Linux", grdb], path: "Sources/Platform/ControlDatabase",
+    swiftSettings: settings),
+  .target(
+    name: "Containers", dependencies: ["Linux", "CLinux", subprocess, logging], path: "Sources/Platform/Containers",
+    swiftSettings: settings),
+  .target(name: "GPUs", dependencies: [subprocess], path: "Sources/Platform/GPUs", swiftSettings: settings),
+  .target(
+    name: "Jobs", dependencies: ["JobStates", "ControlDatabase", "Containers", "GPUs", "Linux", logging],
+    path: "Sources/Platform/Jobs", swiftSettings: settings),
+  .target(
+    name: "Projects", dependencies: ["ControlDatabase"], path: "Sources/Platform/Projects", swiftSettings: settings),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let interface: [Target] = [
+  .target(
+    name: "Workspace", dependencies: ["Chunks", "Linux"], path: "Sources/Interface/Workspace", swiftSettings: settings),
+  .target(
+    name: "API", dependencies: ["JobStates", "StorageAPI", "UnixHTTP", "Wire"], path: "Sources/Interface/API",
+    swiftSettings: settings),
+  .target(
+    name: "HostChecks", dependencies: ["API", "Containers", "Linux"], path: "Sources/Interface/HostChecks",
+    swiftSettings: settings),
+  .target(
+    name: "ControlAPI",
+    dependencies: [
+      "API", "CLinux", "Configuration", "Containers", "ControlDatabase", "GPUs", "HTTPService", "HostChecks",
+      "JobStates", "Jobs", "Linux", "Projects", "StorageAPI", "UnixHTTP", "Wire",
+    ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
+  .executableTarget(
+    name: "cairnd",
+    dependencies: [
+      "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "GPUs", "HTTPService", "Jobs", "Linux",
+      "Projects", "StorageAPI", "UnixHTTP", "Wire", argumentParser, logging,
+    ], path: "Sources/Interface/cairnd", swiftSettings: settings),
+  .executableTarget(
+    name: "cairn",
+    dependencies: [
+      "API", "Chunks", "Configuration", "Containers", "Daemon", "HostChecks", "JobStates", "Linux", "StorageAPI",
+      "UnixHTTP",
+      "Wire", "Workspace", argumentParser,
+    ], path: "Sources/Interface/cairn", swiftSettings: settings),
+]
+
 let tests: [Target] = [
+  .testTarget(
+    name: "WorkspaceTests", dependencies: ["Workspace"], path: "Tests/Interface/WorkspaceTests", swiftSettings: settings
+  ),
   .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+  .testTarget(
+    name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
+    swiftSettings: settings),
   .testTarget(
     name: "UnixHTTPTests", dependencies: ["UnixHTTP", "Linux", "Wire"], path: "Tests/System/UnixHTTPTests",
     swiftSettings: settings),
@@ -88,14 +146,20 @@ let tests: [Target] = [
     name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/System/ConfigurationTests",
     swiftSettings: settings),
   .testTarget(
-    name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
-    swiftSettings: settings),
+    name: "StorageServiceTests",
+    dependencies: [
+      "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "StorageService", "UnixHTTP", "Wire",
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Tests/Storage/StorageServiceTests", swiftSettings: settings),
   .testTarget(
     name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux"], path: "Tests/Storage/CatalogTests",
     swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
+  .testTarget(
+    name: "ContainerTests", dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", logging, subprocess],
+    path: "Tests/Integration/ContainerTests", swiftSettings: settings),
 ]
 
 let benchmarks: [Target] = [
@@ -108,8 +172,10 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
-  targets: system + storage + benchmarks + tests
+  targets: system + storage + platform + interface + benchmarks + tests
 )

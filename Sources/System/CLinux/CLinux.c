@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +49,11 @@ int cairn_random(void *bytes, size_t count) {
 
 int cairn_close_range(unsigned first, unsigned last, unsigned flags) {
   return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+int cairn_open_beneath(int dir, const char *path, int flags) {
+  struct open_how how = {.flags = (unsigned)flags, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+  return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
 }
 
 int cairn_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }

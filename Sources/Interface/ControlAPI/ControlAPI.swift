@@ -1,0 +1,111 @@
+public import Configuration
+import ControlDatabase
+public import HTTPService
+public import Jobs
+import Linux
+public import Projects
+public import StorageAPI
+import UnixHTTP
+import Wire
+
+/// What `cairnd` answers over HTTP. The handlers unpack a request, call a service and pack its answer;
+/// all decisions are the services'.
+public struct ControlAPI: Sendable {
+  let configuration: Configuration
+  let version: String
+  let jobs: JobService
+  let projects: ProjectService
+  let storage: StorageClient
+  let started = ContinuousClock.now
+
+  public init(
+    configuration: Configuration, version: String, jobs: JobService, projects: ProjectService, storage: StorageClient
+  ) {
+    self.configuration = configuration
+    self.version = version
+    self.jobs = jobs
+    self.projects = projects
+    self.storage = storage
+  }
+
+  /// The routes of the Unix socket, whose users are trusted.
+  public var router: Router {
+    var routes = Routes()
+    addJobRoutes(to: &routes)
+    addProjectRoutes(to: &routes)
+    addArtifactRoutes(to: &routes)
+    addStorageRoutes(to: &routes)
+    addWorkspaceRoutes(to: &routes)
+    addSystemRoutes(to: &routes)
+    return routes.router
+  }
+}
+
+/// Collects routes whose errors all become ``APIError``s in one place.
+struct Routes {
+  private(set) var router = Router()
+
+  mutating func add(_ method: String, _ pattern: String, _ handler: @escaping Router.Handler) {
+    router.add(method, pattern) { request in
+      do {
+        return try await handler(request)
+      } catch {
+        throw apiError(for: error)
+      }
+    }
+  }
+}
+
+/// What a client is told about an error; nil-like unknown ones are passed on, for the service to log.
+func apiError(for error: any Error) -> any Error {
+  switch error {
+  case let error as ControlError:
+    let status: Int
+    switch error.code {
+    case .invalid: status = 400
+    case .notFound: status = 404
+    case .ambiguous, .conflict: status = 409
+    case .unavailable: status = 503
+    }
+    return APIError(status: status, code: code(of: error.code), message: error.message, subject: error.subject)
+  case let error as HTTPClientError:
+    // The only daemon that this one is a client of.
+    return APIError(
+      status: 503, code: "storage_unavailable",
+      message: "cairnd can't use the storage: \(error). Is cairnfsd running? `systemctl status cairnfsd` tells.",
+      subject: "cairnfsd")
+  default:
+    return error
+  }
+}
+
+private func code(of code: ControlError.Code) -> String {
+  switch code {
+  case .invalid: "invalid"
+  case .notFound: "not_found"
+  case .ambiguous: "ambiguous"
+  case .conflict: "conflict"
+  case .unavailable: "unavailable"
+  }
+}
+
+extension Request {
+  /// A query parameter that says yes or no; no where it is missing.
+  func flag(_ name: String) throws -> Bool {
+    switch query(name) {
+    case nil, "false", "0": false
+    case "true", "1", "": true
+    default: throw APIError.invalid("`\(name)` is either true or false.", subject: name)
+    }
+  }
+
+  /// A query parameter that is a number within `range`; nil where it is missing.
+  func integer(_ name: String, in range: ClosedRange<Int>) throws -> Int? {
+    guard let text = query(name) else { return nil }
+    guard let number = Int(text), range.contains(number) else {
+      throw APIError.invalid(
+        "`\(name)` is a number from \(range.lowerBound) to \(range.upperBound).", subject: name)
+    }
+    return number
+  }
+}

@@ -1,0 +1,97 @@
+import API
+import ControlDatabase
+import HTTPService
+import JobStates
+import Jobs
+import Wire
+
+extension ControlAPI {
+  /// The longest that a `wait` is held; the client asks again.
+  private static let longestWait = 300
+
+  func addJobRoutes(to routes: inout Routes) {
+    routes.add("POST", "/v1/jobs") { request in
+      let new: NewJob = try await request.json()
+      return try .json(API.Job(try await jobs.submit(JobRequest(new))), status: 201)
+    }
+    routes.add("GET", "/v1/jobs") { request in
+      let found = try await jobs.list(filter(request))
+      return try .json(API.JobList(jobs: found.map { API.Job($0) }))
+    }
+    routes.add("GET", "/v1/jobs/{job}") { request in
+      let job = try await find(request)
+      let attempts = try await jobs.attempts(of: job.id)
+      return try .json(JobDetails(job: API.Job(job), attempts: attempts.map { API.Attempt($0) }))
+    }
+    routes.add("POST", "/v1/jobs/{job}/stop") { request in
+      let wanted: StopRequest = try await request.json()
+      let grace = wanted.graceSeconds ?? 30
+      guard (0...86_400).contains(grace) else {
+        throw APIError.invalid("`grace_seconds` is a number from 0 to 86400.", subject: "grace_seconds")
+      }
+      return try .json(API.Job(try await jobs.stop(find(request).id, grace: grace)))
+    }
+    routes.add("DELETE", "/v1/jobs/{job}") { request in
+      try await jobs.remove(find(request).id, artifacts: request.flag("artifacts"))
+      return .empty
+    }
+    routes.add("GET", "/v1/jobs/{job}/wait") { request in
+      let seconds = try request.integer("seconds", in: 0...Self.longestWait) ?? 60
+      return try .json(API.Job(try await wait(for: find(request).id, seconds: seconds)))
+    }
+    routes.add("GET", "/v1/jobs/{job}/logs") { request in
+      let job = try await find(request).id
+      let lines = try jobs.logs(
+        of: job, attempt: request.integer("attempt", in: 1...1_000_000), follow: request.flag("follow"),
+        tail: request.integer("tail", in: 0...1_000_000_000))
+      return .lines(lines) { API.LogLine($0) }
+    }
+    routes.add("GET", "/v1/jobs/{job}/events") { request in
+      let job = try await find(request)
+      let after = try request.integer("after", in: 0...Int.max) ?? 0
+      let events = try jobs.events(after: Int64(after), subject: job.id, follow: request.flag("follow"))
+      return .lines(events, isLast: { $0.to.flatMap(JobState.init(rawValue:))?.isTerminal ?? false }) { JobEvent($0) }
+    }
+  }
+
+  /// The job that the path names, by identifier, beginning of one, or name.
+  func find(_ request: Request) async throws -> PlatformJob {
+    try await jobs.find(request.parameter("job"), project: request.query("project"))
+  }
+
+  private func filter(_ request: Request) throws -> JobFilter {
+    var filter = JobFilter(project: request.query("project"))
+    if let limit = try request.integer("limit", in: 1...10_000) { filter.limit = limit }
+    if let names = request.query("state") {
+      filter.states = try Set(
+        names.split(separator: ",").map { name in
+          guard let state = JobState(rawValue: String(name)) else {
+            let known = JobState.allCases.map(\.rawValue).joined(separator: ", ")
+            throw APIError.invalid("There is no state `\(name)`; there are \(known).", subject: "state")
+          }
+          return state
+        })
+    }
+    return filter
+  }
+
+  /// The job when it has ended, or as it is after so many seconds.
+  private func wait(for job: String, seconds: Int) async throws -> PlatformJob {
+    try await withThrowingTaskGroup(of: PlatformJob?.self) { group in
+      group.addTask {
+        do {
+          return try await jobs.wait(for: job)
+        } catch is CancellationError {
+          return nil
+        }
+      }
+      group.addTask {
+        try? await Task.sleep(for: .seconds(seconds))
+        return nil
+      }
+      defer { group.cancelAll() }
+      if let ended = try await group.next().flatMap({ $0 }) { return ended }
+      return try await jobs.find(job)
+    }
+  }
+}

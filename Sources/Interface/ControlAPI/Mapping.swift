@@ -1,0 +1,69 @@
+import API
+import Containers
+import ControlDatabase
+import GPUs
+import Projects
+
+// From the platform's types to those of the wire: the only place where the two meet.
+
+extension API.Job {
+  init(_ job: PlatformJob) {
+    self.init(
+      id: job.id, name: job.name, project: job.project, image: job.request.image, command: job.request.command,
+      environment: job.request.environment, gpus: job.request.gpus, cpus: job.request.cpus,
+      memoryBytes: job.request.memoryBytes, workspaceSnapshot: job.request.workspaceSnapshot,
+      timeoutSeconds: job.request.timeoutSeconds, retries: job.request.retries, state: job.state, reason: job.reason,
+      detail: job.detail, attempt: job.attempt, exitCode: job.exitCode, createdNanoseconds: job.createdAt,
+      startedNanoseconds: job.startedAt, endedNanoseconds: job.endedAt)
+  }
+}
+
+extension API.Attempt {
+  init(_ attempt: PlatformAttempt) {
+    self.init(
+      number: attempt.number, container: attempt.container, state: attempt.state, reason: attempt.reason,
+      exitCode: attempt.exitCode, gpus: attempt.gpus, imageDigest: attempt.imageDigest,
+      createdNanoseconds: attempt.createdAt, startedNanoseconds: attempt.startedAt, endedNanoseconds: attempt.endedAt)
+  }
+}
+
+extension JobRequest {
+  init(_ new: NewJob) {
+    self.init(
+      project: new.project ?? Names.project(forDirectory: new.directory ?? ""), name: new.name, image: new.image,
+      command: new.command, environment: new.environment ?? [:], gpus: new.gpus ?? 0, cpus: new.cpus,
+      memoryBytes: new.memoryBytes, workspaceSnapshot: new.workspaceSnapshot, timeoutSeconds: new.timeoutSeconds,
+      retries: new.retries ?? 0)
+  }
+}
+
+extension JobEvent {
+  init(_ event: Event) {
+    self.init(
+      sequence: event.sequence, timeNanoseconds: event.time, kind: event.kind.rawValue, subject: event.subject,
+      from: event.from, to: event.to, reason: event.reason, detail: event.detail)
+  }
+}
+
+extension API.LogLine {
+  init(_ line: Containers.LogLine) {
+    self.init(
+      timeNanoseconds: line.time, stream: line.stream == .stdout ? .stdout : .stderr, text: line.text)
+  }
+}
+
+extension API.Project {
+  init(_ summary: ProjectSummary) {
+    self.init(
+      name: summary.name, jobs: summary.jobs, unfinishedJobs: summary.unfinishedJobs,
+      createdNanoseconds: summary.createdAt)
+  }
+}
+
+extension API.GPU {
+  init(_ status: GPUStatus) {
+    self.init(
+      uuid: status.gpu.uuid, index: status.gpu.index, name: status.gpu.name, memoryBytes: status.gpu.memoryBytes,
+      job: status.job)
+  }
+}

@@ -1,0 +1,44 @@
+import API
+import ArgumentParser
+import JobStates
+
+struct JobShow: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "show", abstract: "Show all about a job.")
+
+  @OptionGroup var connection: ConnectionOptions
+  @OptionGroup var output: OutputOptions
+
+  @Argument(help: "Identifier, beginning of it, or name.")
+  var job: String
+
+  func run() async throws {
+    let details = try await connection.client.job(job)
+    if output.json { return try Terminal.print(json: details) }
+    let job = details.job
+    Terminal.print(
+      listing([
+        ("id", job.id), ("name", job.name), ("project", job.project), ("state", job.state.rawValue),
+        ("reason", job.reason.rawValue), ("detail", job.detail), ("exit code", job.exitCode.map(String.init)),
+        ("image", job.image), ("command", job.command.joined(separator: " ")),
+        ("gpus", job.gpus == 0 ? nil : "\(job.gpus)"), ("cpus", job.cpus.map { "\($0)" }),
+        ("memory", job.memoryBytes.map(describe(bytes:))),
+        ("workspace", job.workspaceSnapshot.map { "snapshot \($0)" }),
+        ("timeout", job.timeoutSeconds.map { describe(nanoseconds: Int64($0) * 1_000_000_000) }),
+        ("retries", job.retries == 0 ? nil : "\(job.retries)"),
+        ("created", describe(time: job.createdNanoseconds)),
+        ("started", job.startedNanoseconds.map(describe(time:))),
+        ("ended", job.endedNanoseconds.map(describe(time:))),
+      ]))
+    if details.attempts.isEmpty { return }
+    var table = Table(
+      ("ATTEMPT", .right), ("STATE", .left), ("REASON", .left), ("EXIT", .right), ("STARTED", .left),
+      ("ENDED", .left), ("GPUS", .left))
+    for attempt in details.attempts {
+      table.add(
+        "\(attempt.number)", attempt.state.rawValue, attempt.reason.rawValue,
+        attempt.exitCode.map(String.init) ?? "", attempt.startedNanoseconds.map(describe(time:)) ?? "",
+        attempt.endedNanoseconds.map(describe(time:)) ?? "", attempt.gpus.joined(separator: " "))
+    }
+    Terminal.print("\n" + table.text)
+  }
+}

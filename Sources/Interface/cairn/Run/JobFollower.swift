@@ -1,0 +1,107 @@
+import API
+import ArgumentParser
+import Glibc
+import JobStates
+import UnixHTTP
+
+/// Follows a job to its end: prints its log, passes Ctrl-C on, and bears with a `cairnd` that is
+/// restarted meanwhile.
+struct JobFollower: Sendable {
+  /// How long a daemon may be away.
+  private static let patience = Duration.seconds(60)
+
+  let client: CairnClient
+  let job: String
+  /// Print the log as JSON.
+  let json: Bool
+
+  /// - Returns: the job when it has ended.
+  /// - Throws: `ExitCode` 130 after a second Ctrl-C.
+  func run() async throws -> Job {
+    try await withThrowingTaskGroup(of: Job?.self) { group in
+      group.addTask { try await follow() }
+      group.addTask {
+        try await stopOnSignals()
+        return nil
+      }
+      defer { group.cancelAll() }
+      while let finished = try await group.next() {
+        if let finished { return finished }
+      }
+      // The task that follows returns a job or throws.
+      throw CancellationError()
+    }
+  }
+
+  /// The first signal asks the job to stop, the second ends this program.
+  private func stopOnSignals() async throws {
+    var count = 0
+    for await _ in signals(SIGINT, SIGTERM) {
+      count += 1
+      if count > 1 {
+        Terminal.complain("cairn: job \(job) is left to itself; see `cairn job show \(job)`")
+        throw ExitCode(130)
+      }
+      Terminal.complain("cairn: stopping job \(job); Ctrl-C again leaves it to itself")
+      _ = try await client.stop(job)
+    }
+  }
+
+  private func follow() async throws -> Job {
+    var place = LogPlace()
+    var lastSeen = ContinuousClock.now
+    while true {
+      do {
+        try await client.logs(of: job, follow: true) { line in
+          lastSeen = .now
+          if place.isNew(line) { try print(line) }
+        }
+        return try await client.wait(for: job)
+      } catch let error as HTTPClientError {
+        guard error.isWorthRetry, lastSeen.duration(to: .now) < Self.patience else { throw error }
+        try await Task.sleep(for: .milliseconds(500))
+        // A daemon that answers again gets its whole time again.
+        if (try? await client.information()) != nil { lastSeen = .now }
+      }
+    }
+  }
+
+  private func print(_ line: LogLine) throws {
+    if json { try Terminal.print(json: line) } else { show(line) }
+  }
+}
+
+/// Where in a job's log the follower is, so that after a new connection nothing is printed twice.
+struct LogPlace {
+  private var time = Int64.min
+  /// Lines of that time that were printed, and that have come again since the connection was made.
+  private var printed = 0
+  private var seen = 0
+
+  mutating func isNew(_ line: LogLine) -> Bool {
+    if line.timeNanoseconds < time {
+      seen = 0
+      return false
+    }
+    if line.timeNanoseconds > time {
+      time = line.timeNanoseconds
+      printed = 1
+      seen = 1
+      return true
+    }
+    seen += 1
+    if seen <= printed { return false }
+    printed = seen
+    return true
+  }
+}
+
+extension HTTPClientError {
+  /// Whether the daemon may only have been restarted.
+  fileprivate var isWorthRetry: Bool {
+    switch self {
+    case .unreachable, .disconnected: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import API
+import ArgumentParser
+import Glibc
+import JobStates
+import Workspace
+
+struct RunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Run a command as a job, from this directory.",
+    discussion: """
+      The directory is sent as the job's workspace: of its content only what the store lacks, without \
+      .git and what .cairnignore, or else .gitignore, leaves out. The job's log is followed, and its \
+      exit code passed on.
+
+      Ctrl-C asks the job to stop, and goes on following it; a second Ctrl-C leaves it alone.
+      """)
+
+  @OptionGroup var connection: ConnectionOptions
+  @OptionGroup var output: OutputOptions
+
+  @Option(name: .shortAndLong, help: "The project; by default the name of the workspace's directory.")
+  var project: String?
+
+  @Option(name: .shortAndLong, help: "A name for the job.")
+  var name: String?
+
+  @Option(name: .shortAndLong, help: "An image that podman knows, or `host` for this host's own root file system.")
+  var image = "host"
+
+  @Option(help: "How many GPUs.")
+  var gpus = 0
+
+  @Option(help: ArgumentHelp("How many processors, such as 1.5; by default all.", valueName: "number"))
+  var cpus: Double?
+
+  @Option(help: ArgumentHelp("How much memory, such as 8g; by default all.", valueName: "size"))
+  var memory: ByteCount?
+
+  @Option(
+    name: .shortAndLong, help: ArgumentHelp("A variable; KEY alone takes its value from here.", valueName: "KEY=VALUE"))
+  var env: [String] = []
+
+  @Option(name: .shortAndLong, help: ArgumentHelp("The directory to send, or `none`.", valueName: "directory"))
+  var workspace = "."
+
+  @Option(help: ArgumentHelp("How long an attempt may run, such as 2h; by default for ever.", valueName: "time"))
+  var timeout: Seconds?
+
+  @Option(help: "How often a failed attempt is followed by another.")
+  var retries = 0
+
+  @Flag(name: .shortAndLong, help: "Print the job's identifier and return.")
+  var detach = false
+
+  @Argument(help: "The command, after `--`; run as it is, by no shell.")
+  var command: [String]
+
+  func validate() throws {
+    if command.isEmpty { throw ValidationError("Give a command after `--`, such as: cairn run -- python train.py") }
+    if gpus < 0 { throw ValidationError("--gpus must not be negative.") }
+    if retries < 0 { throw ValidationError("--retries must not be negative.") }
+    if let cpus, !(cpus > 0 && cpus.isFinite) { throw ValidationError("--cpus must be above 0.") }
+    if memory?.bytes == 0 { throw ValidationError("--memory must be above 0.") }
+    if timeout?.seconds == 0 { throw ValidationError("--timeout must be above 0.") }
+    for variable in env where variable.isEmpty || variable.hasPrefix("=") {
+      throw ValidationError("--env takes KEY=VALUE, not `\(variable)`.")
+    }
+  }
+
+  func run() async throws {
+    let client = connection.client
+    let directory = try directoryName()
+    // Asked first, so that a daemon that is not there is found out before a large tree is read.
+    _ = try await client.information()
+    let snapshot = workspace == "none" ? nil : try await upload(to: client)
+    let job = try await client.submit(
+      NewJob(
+        project: project, directory: directory, name: name, image: image, command: command, environment: environment(),
+        gpus: gpus,
+        cpus: cpus, memoryBytes: memory?.bytes, workspaceSnapshot: snapshot, timeoutSeconds: timeout?.seconds,
+        retries: retries))
+    if detach {
+      if output.json { try Terminal.print(json: job) } else { Terminal.print(job.id) }
+      return
+    }
+    if Terminal.showsProgress { Terminal.complain("cairn: job \(job.id) in project \(job.project)") }
+    let ended = try await JobFollower(client: client, job: job.id, json: output.json).run()
+    if output.json { try Terminal.print(json: ended) }
+    let code = programExitCode(for: ended)
+    if code != 0 {
+      Terminal.complain(ending(of: ended))
+      throw ExitCode(code)
+    }
+  }
+
+  /// What the environment of the job gets from the options.
+  func environment() -> [String: String] {
+    var values: [String: String] = [:]
+    for variable in env {
+      if let equals = variable.firstIndex(of: "=") {
+        values[String(variable[..<equals])] = String(variable[variable.index(after: equals)...])
+      } else if let value = getenv(variable) {
+        values[variable] = String(cString: value)
+      }
+    }
+    return values
+  }
+
+  /// The name of the workspace's directory, or of this one where none is sent.
+  private func directoryName() throws -> String {
+    let directory = workspace == "none" ? "." : workspace
+    guard let resolved = realpath(directory, nil) else {
+      throw WorkspaceError.unreadable(
+        path: Array(directory.utf8), call: "realpath", reason: String(cString: strerror(errno)))
+    }
+    defer { free(resolved) }
+    return String(cString: resolved).split(separator: "/").last.map(String.init) ?? "root"
+  }
+
+  private func upload(to client: CairnClient) async throws -> UInt32 {
+    let progress = ProgressLine()
+    let upload = WorkspaceUpload(
+      directory: workspace, cacheLocation: IndexCache.location(for: workspace), to: CairnDestination(client: client)
+    ) { step in
+      progress.show(
+        step.missingBytes == 0
+          ? "read \(step.files) files, \(describe(bytes: step.bytes))"
+          : "sent \(describe(bytes: step.sentBytes)) of \(describe(bytes: step.missingBytes))")
+    }
+    defer { progress.end() }
+    let result = try await upload.run()
+    progress.end()
+    for file in result.skipped { Terminal.complain("cairn: left out the \(file.kind) \(printable(file.path))") }
+    if Terminal.showsProgress {
+      let done = result.progress
+      Terminal.complain(
+        "cairn: workspace of \(done.files) files, \(describe(bytes: done.bytes)); "
+          + "sent \(describe(bytes: done.sentBytes))")
+    }
+    return result.snapshot
+  }
+
+  private func ending(of job: Job) -> String {
+    var text = "cairn: job \(job.id) \(job.state.rawValue) (\(job.reason.rawValue)"
+    if let code = job.exitCode { text += ", exit code \(code)" }
+    text += ")"
+    if let detail = job.detail { text += ": \(detail)" }
+    return text
+  }
+}

@@ -1,0 +1,150 @@
+import Configuration
+import Containers
+import ControlAPI
+import ControlDatabase
+import Daemon
+@preconcurrency import Dispatch
+import GPUs
+import Glibc
+import HTTPService
+import Jobs
+import Linux
+import Logging
+import Projects
+import StorageAPI
+import UnixHTTP
+import Wire
+
+/// The process that runs jobs and serves the API, until a signal. Containers outlive it.
+struct ControlServer {
+  /// How long the storage daemon may take to come up: a large store has to be read.
+  private static let storagePatience = Duration.seconds(300)
+
+  private let configuration: Configuration
+  private let manager: ServiceManager
+  private let logger: Logger
+
+  init(_ configuration: Configuration, _ manager: ServiceManager, _ logger: Logger) {
+    self.configuration = configuration
+    self.manager = manager
+    self.logger = logger
+  }
+
+  func run() async throws {
+    signal(SIGPIPE, SIG_IGN)
+    let signals = Signals()
+    try raiseOpenFileLimit()
+    let directory = configuration.control.directory
+    try makeDirectories(directory, mode: 0o700)
+    // The database's lock is what keeps a second daemon away, so it comes first.
+    let database = try ControlDatabase(path: directory + "/control.db")
+    let storage = StorageClient(socket: configuration.storageSocket)
+    try await waitForStorage(storage)
+    let podman = try await Podman(directory: directory)
+    for finding in podman.host.findings where finding.level != .good {
+      logger.warning("\(finding.subject): \(finding.message)")
+    }
+    let jobs = JobService(
+      configuration: JobConfiguration(directory: directory, maskedPaths: maskedPaths), database: database,
+      podman: podman, gpus: try await GPUInventory.find(),
+      storage: StorageOfJobs(client: storage, mount: configuration.storage.mount), logger: logger)
+    let api = ControlAPI(
+      configuration: configuration, version: cairnVersion, jobs: jobs, projects: ProjectService(database: database),
+      storage: storage)
+    try await serve(api, jobs, until: signals)
+  }
+
+  /// Runs jobs and answers until a signal comes or one of these ends by a fault.
+  private func serve(_ api: ControlAPI, _ jobs: JobService, until signals: Signals) async throws {
+    var servers = [
+      HTTPService(
+        address: .unix(path: configuration.controlSocket, group: "cairn"), router: api.router, logger: logger)
+    ]
+    if let listen = configuration.control.listen {
+      servers.append(
+        HTTPService(address: .tcp(host: listen.host, port: listen.port), router: .untrusted, logger: logger))
+    }
+    for server in servers { try await server.start() }
+    try? manager.ready()
+    logger.info("Serving \(configuration.controlSocket)")
+    let result = await withTaskGroup(of: Result<Void, any Error>.self) { group in
+      group.addTask { await Result { try await jobs.run() } }
+      group.addTask {
+        await signals.first()
+        return .success(())
+      }
+      let first = await group.next() ?? .success(())
+      try? manager.stopping()
+      logger.info("Stopping; containers go on")
+      // Requests that wait, such as followed logs, are not waited for: clients come again.
+      for server in servers { await server.stop(graceSeconds: 1) }
+      group.cancelAll()
+      return first
+    }
+    try result.get()
+  }
+
+  /// Cairn's own state, keys and sockets, which no job on the host's root file system must see.
+  private var maskedPaths: [String] {
+    let paths = [
+      configuration.runDirectory, configuration.control.directory, configuration.storage.directory, "/etc/cairn",
+    ]
+    // What lies in one of the others is masked with it.
+    return paths.filter { path in !paths.contains { $0 != path && path.hasPrefix($0 + "/") } }
+  }
+
+  private func waitForStorage(_ storage: StorageClient) async throws {
+    let deadline = ContinuousClock.now + Self.storagePatience
+    var hasComplained = false
+    while true {
+      do {
+        let information = try await storage.information()
+        guard information.mount == configuration.storage.mount else {
+          throw StartError(
+            "cairnfsd is mounted at \(information.mount), but this configuration says "
+              + "\(configuration.storage.mount): give both daemons the same file.")
+        }
+        return
+      } catch let error as HTTPClientError where ContinuousClock.now < deadline {
+        if !hasComplained { logger.warning("Waiting for cairnfsd: \(error)") }
+        hasComplained = true
+        try await Task.sleep(for: .milliseconds(100))
+      } catch let error as HTTPClientError {
+        throw StartError("cairnfsd was waited for in vain. \(error). Look at `systemctl status cairnfsd`.")
+      }
+    }
+  }
+}
+
+/// Why the daemon can't start: a sentence for the administrator.
+struct StartError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}
+
+/// SIGTERM and SIGINT, from the moment on that this is made.
+private struct Signals {
+  private let stream: AsyncStream<Void>
+
+  init() {
+    let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+    let sources = [SIGTERM, SIGINT].map { number in
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler { continuation.yield() }
+      source.resume()
+      return source
+    }
+    continuation.onTermination = { _ in for source in sources { source.cancel() } }
+    self.stream = stream
+  }
+
+  func first() async { for await _ in stream { return } }
+}
+
+extension Result where Failure == any Error {
+  fileprivate init(_ body: () async throws -> Success) async {
+    do { self = .success(try await body()) } catch { self = .failure(error) }
+  }
+}

@@ -1,0 +1,21 @@
+/// Something about containers that could not be done.
+public enum ContainerError: Error, Hashable, CustomStringConvertible, Sendable {
+  /// The image is not on this host and could not be had.
+  case imageNotFound(image: String, cause: String)
+  /// podman refused; `tried` says what it was to do.
+  case refused(tried: String, cause: String)
+  /// podman did not answer in time.
+  case timedOut(tried: String, seconds: Int)
+  /// This host can run no containers.
+  case hostUnfit(String)
+
+  public var description: String {
+    switch self {
+    case .imageNotFound(let image, let cause):
+      "image \(image) is not known here and could not be pulled: \(cause)"
+    case .refused(let tried, let cause): "podman could not \(tried): \(cause)"
+    case .timedOut(let tried, let seconds): "podman could not \(tried) within \(seconds) seconds"
+    case .hostUnfit(let cause): "this host can run no containers: \(cause)"
+    }
+  }
+}

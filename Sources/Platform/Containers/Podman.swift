@@ -1,0 +1,115 @@
+import Glibc
+import Linux
+import Subprocess
+
+/// The podman of this host: starts containers that outlive this process, looks after them, ends them.
+public struct Podman: Sendable {
+  public let host: HostReport
+  /// Words for `podman` before the verb.
+  private let globalArguments: [String]
+  private let limits: HostLimits
+  private let sharedMemoryBytes: UInt64
+
+  /// Finds out what this host offers. What was found is kept in `directory` until the host restarts.
+  ///
+  /// Does not fail where there is no podman: then ``HostReport/canRunContainers`` is false.
+  public init(directory: String) async throws {
+    limits = .current()
+    host = try await HostProbe(directory: directory, limits: limits).report()
+    globalArguments = host.runtime.map { ["--runtime", $0] } ?? []
+    // Data loaders pass batches through it: the usual 64 MB break them. Half of the memory, as tmpfs has it.
+    sharedMemoryBytes = UInt64(max(sysconf(Int32(_SC_PHYS_PAGES)), 0)) * UInt64(sysconf(Int32(_SC_PAGESIZE))) / 2
+  }
+
+  /// Starts a container and returns when its command runs.
+  public func start(_ specification: ContainerSpecification) async throws {
+    try writeFile(specification.environmentPath, specification.environmentFile)
+    defer { unlink(specification.environmentPath) }
+    let arguments = specification.arguments(on: host, limits: limits, sharedMemoryBytes: sharedMemoryBytes)
+    try await podman("start container \(specification.name)", ["run"] + arguments, seconds: 120)
+  }
+
+  /// What podman knows of a container; nil: there is none of this name.
+  public func status(of name: String) async throws -> ContainerStatus? {
+    let result = try await run(
+      "inspect container \(name)", ["container", "inspect", "--format", ContainerStatus.format, name], seconds: 60)
+    if result.status != 0 {
+      if result.error.contains("no such container") { return nil }
+      throw ContainerError.refused(tried: "inspect container \(name)", cause: result.complaint)
+    }
+    guard let status = ContainerStatus(parsing: result.output) else {
+      throw ContainerError.refused(
+        tried: "inspect container \(name)", cause: "it answered \"\(result.output.trimmed)\", which is not understood")
+    }
+    return status
+  }
+
+  /// The names of all containers with this label, running or not.
+  public func containers(label: String, value: String) async throws -> [String] {
+    let result = try await podman(
+      "list containers", ["ps", "--all", "--filter", "label=\(label)=\(value)", "--format", "{{.Names}}"], seconds: 60)
+    return result.output.split(whereSeparator: \.isNewline).map(String.init)
+  }
+
+  /// Sends a signal to a container's command. One that has ended, or is gone, is left as it is.
+  public func signal(_ name: String, _ signal: Int32) async throws {
+    let tried = "send signal \(signal) to container \(name)"
+    let result = try await run(tried, ["kill", "--signal", "\(signal)", name], seconds: 60)
+    guard result.status != 0 else { return }
+    let harmless = ["no such container", "not running", "can only kill running containers", "no such process"]
+    let complaint = result.complaint
+    guard harmless.contains(where: complaint.contains) else {
+      throw ContainerError.refused(tried: tried, cause: complaint)
+    }
+  }
+
+  /// Removes a container, and ends it first if it still runs. Does nothing if there is none.
+  public func remove(_ name: String) async throws {
+    try await podman("remove container \(name)", ["rm", "--force", "--ignore", "--time", "0", name], seconds: 120)
+    MemoryCgroup(container: name, host: host)?.remove()
+  }
+
+  /// Makes sure that an image is on this host and returns its digest.
+  /// - Parameter pulling: called before it is pulled.
+  /// - Throws: ``ContainerError/imageNotFound``
+  public func provide(image: String, pulling: @Sendable () async -> Void) async throws -> String? {
+    if let digest = try await digest(of: image) { return digest }
+    await pulling()
+    let result: Command.Result
+    do {
+      // Images of tens of gigabytes are usual; a registry that does not answer fails by itself long before.
+      result = try await run("pull image \(image)", ["pull", "--quiet", image], seconds: 3600)
+    } catch ContainerError.timedOut(_, let seconds) {
+      throw ContainerError.imageNotFound(image: image, cause: "it took more than \(seconds) seconds")
+    }
+    guard result.status == 0 else { throw ContainerError.imageNotFound(image: image, cause: result.complaint) }
+    return try await digest(of: image)
+  }
+
+  private func digest(of image: String) async throws -> String? {
+    let result = try await run(
+      "inspect image \(image)", ["image", "inspect", "--format", "{{.Digest}}", image], seconds: 60)
+    return result.status == 0 ? result.output.trimmed : nil
+  }
+
+  @discardableResult
+  private func podman(_ tried: String, _ arguments: [String], seconds: Int) async throws -> Command.Result {
+    let result = try await run(tried, arguments, seconds: seconds)
+    guard result.status == 0 else { throw ContainerError.refused(tried: tried, cause: result.complaint) }
+    return result
+  }
+
+  private func run(_ tried: String, _ arguments: [String], seconds: Int) async throws -> Command.Result {
+    guard host.canRunContainers else {
+      let failures = host.findings.filter { $0.level == .failure }.map(\.message)
+      throw ContainerError.hostUnfit(failures.joined(separator: "; "))
+    }
+    do {
+      return try await Command.run(["podman"] + globalArguments + arguments, timeLimit: .seconds(seconds))
+    } catch is Command.TimeLimitExceeded {
+      throw ContainerError.timedOut(tried: tried, seconds: seconds)
+    } catch let error as SubprocessError {
+      throw ContainerError.refused(tried: tried, cause: "\(error)")
+    }
+  }
+}

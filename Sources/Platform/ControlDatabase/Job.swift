@@ -1,0 +1,119 @@
+import JobStates
+
+/// What somebody asks to be run.
+public struct JobRequest: Hashable, Codable, Sendable {
+  /// The name of the image that means the host's own root file system.
+  public static let hostImage = "host"
+
+  public var project: String
+  /// nil: the job's identifier.
+  public var name: String?
+  /// As podman knows it, or ``hostImage``.
+  public var image: String
+  /// At least one word; run as it is, by no shell.
+  public var command: [String]
+  public var environment: [String: String]
+  public var gpus: Int
+  /// Processors, such as 1.5; nil: no limit.
+  public var cpus: Double?
+  /// nil: no limit.
+  public var memoryBytes: UInt64?
+  /// The volume number of the snapshot that the workspace is cloned from; nil: an empty workspace.
+  public var workspaceSnapshot: UInt32?
+  /// How long one attempt may run; nil: for ever.
+  public var timeoutSeconds: Int?
+  /// How often a failed attempt is followed by another.
+  public var retries: Int
+  /// The user in the container, as `podman run --user` takes it; nil: as in the image.
+  public var user: String?
+
+  public init(
+    project: String, name: String? = nil, image: String, command: [String],
+    environment: [String: String] = [:], gpus: Int = 0, cpus: Double? = nil, memoryBytes: UInt64? = nil,
+    workspaceSnapshot: UInt32? = nil, timeoutSeconds: Int? = nil, retries: Int = 0, user: String? = nil
+  ) {
+    self.project = project
+    self.name = name
+    self.image = image
+    self.command = command
+    self.environment = environment
+    self.gpus = gpus
+    self.cpus = cpus
+    self.memoryBytes = memoryBytes
+    self.workspaceSnapshot = workspaceSnapshot
+    self.timeoutSeconds = timeoutSeconds
+    self.retries = retries
+    self.user = user
+  }
+}
+
+/// A command in a container, from its submission to its end and after.
+public struct Job: Hashable, Codable, Sendable {
+  public let id: String
+  /// Its place in the order of submission.
+  public let sequence: Int64
+  /// As given, or the identifier. Several jobs may have the same.
+  public let name: String
+  public let request: JobRequest
+
+  public internal(set) var state: JobState
+  public internal(set) var reason: JobReason
+  /// A sentence for people, where there is more to say than the reason.
+  public internal(set) var detail: String?
+  /// The number of its last attempt; 0 while it waits for the first.
+  public internal(set) var attempt: Int
+  /// Of its last attempt; 128 and the signal's number where a signal ended it.
+  public internal(set) var exitCode: Int32?
+  /// Nanoseconds since 1970, as are all times here.
+  public let createdAt: Int64
+  /// When its last attempt began to run.
+  public internal(set) var startedAt: Int64?
+  public internal(set) var endedAt: Int64?
+  /// How long it has between SIGTERM and SIGKILL; set when it is stopped.
+  public internal(set) var graceSeconds: Int
+  /// Whether its artifacts are immutable; true soon after it has ended.
+  public internal(set) var artifactsSealed: Bool
+
+  public var project: String { request.project }
+}
+
+/// One try at running a job.
+public struct Attempt: Hashable, Codable, Sendable {
+  public let job: String
+  /// From 1.
+  public let number: Int
+  /// The name of its container, known before there is one.
+  public let container: String
+  /// The host's boot in which it was started.
+  public let bootID: String
+  public internal(set) var state: JobState
+  public internal(set) var reason: JobReason
+  public internal(set) var exitCode: Int32?
+  /// UUIDs of the GPUs that it holds or held.
+  public internal(set) var gpus: [String]
+  /// The digest of the image that it ran, where podman knows one.
+  public internal(set) var imageDigest: String?
+  public let createdAt: Int64
+  public internal(set) var startedAt: Int64?
+  public internal(set) var endedAt: Int64?
+}
+
+/// Something that happened; events are kept in order and never change.
+public struct Event: Hashable, Codable, Sendable {
+  public enum Kind: String, Codable, Sendable {
+    case job, project
+  }
+
+  public let sequence: Int64
+  /// Nanoseconds since 1970.
+  public let time: Int64
+  public let kind: Kind
+  /// The identifier of what it happened to.
+  public let subject: String
+  /// A ``JobState`` for jobs; nil where there was nothing before.
+  public let from: String?
+  /// nil where there is nothing after.
+  public let to: String?
+  public let reason: String
+  public let detail: String?
+}

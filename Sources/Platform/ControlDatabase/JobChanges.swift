@@ -1,0 +1,223 @@
+import GRDB
+import JobStates
+import Linux
+
+/// A change of a job's state that ``JobTransition/all`` does not have: a mistake in the program.
+public struct IllegalTransition: Error, CustomStringConvertible, Sendable {
+  public let job: String
+  public let transition: JobTransition
+
+  public var description: String {
+    "job \(job) can't go from \(transition.from.rawValue) to \(transition.to.rawValue)"
+      + " because of \(transition.reason.rawValue); please report this"
+  }
+}
+
+/// How an attempt ended.
+public struct AttemptEnd: Hashable, Sendable {
+  public var state: JobState
+  public var reason: JobReason
+  public var exitCode: Int32?
+  public var detail: String?
+  /// Nanoseconds since 1970.
+  public var time: Int64
+
+  public init(
+    _ state: JobState, _ reason: JobReason, exitCode: Int32? = nil, detail: String? = nil, time: Int64
+  ) {
+    self.state = state
+    self.reason = reason
+    self.exitCode = exitCode
+    self.detail = detail
+    self.time = time
+  }
+}
+
+extension ControlDatabase {
+  /// Queues a job; its project is made if need be.
+  /// - Throws: ``ControlError`` `invalid` for a bad name.
+  public func addJob(_ request: JobRequest) async throws -> Job {
+    try Self.validate(project: request.project)
+    if let name = request.name, !Names.isValid(name) {
+      throw ControlError(
+        .invalid, subject: name,
+        "\"\(name)\" can't be a job's name: use up to 64 letters, digits, dots, dashes and underscores,"
+          + " beginning with a letter or digit")
+    }
+    return try await write { database in
+      try database.addProject(request.project)
+      let id = Names.newIdentifier()
+      let job = Job(
+        id: id, sequence: 0, name: request.name ?? id, request: request, state: .queued, reason: .submitted,
+        detail: nil, attempt: 0, exitCode: nil, createdAt: nanosecondsNow(), startedAt: nil, endedAt: nil,
+        graceSeconds: 30, artifactsSealed: false)
+      try database.execute(
+        sql: """
+          INSERT INTO job (id, name, project, request, state, reason, attempt, createdAt, graceSeconds, artifactsSealed)
+          VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, 0)
+          """,
+        arguments: [
+          id, job.name, job.project, try jsonColumn(request), job.state.rawValue, job.reason.rawValue,
+          job.createdAt, job.graceSeconds,
+        ])
+      try database.append(event: .job, subject: id, from: nil, to: "queued", reason: JobReason.submitted.rawValue)
+      return try database.job(id)
+    }
+  }
+
+  /// Begins a queued job's next attempt and leases it these GPUs; nil: it is not queued any more.
+  ///
+  /// What is made later bears the names that are written here, so that a daemon that comes after can find it.
+  public func beginAttempt(of id: String, gpus: [String], bootID: String) async throws -> Attempt? {
+    try await write { database in
+      var job = try database.job(id)
+      guard job.state == .queued else { return nil }
+      job.attempt += 1
+      let now = nanosecondsNow()
+      try database.execute(
+        sql: """
+          INSERT INTO attempt (job, number, container, bootID, state, reason, gpus, createdAt)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+          """,
+        arguments: [
+          id, job.attempt, "cairn-\(id)-\(job.attempt)", bootID, JobState.starting.rawValue,
+          JobReason.resourcesLeased.rawValue, try jsonColumn(gpus), now,
+        ])
+      for gpu in gpus {
+        try database.execute(sql: "INSERT INTO gpuLease (gpu, job, since) VALUES (?, ?, ?)", arguments: [gpu, id, now])
+      }
+      try database.change(&job, to: .starting, .resourcesLeased)
+      return try database.attempt(job.attempt, of: id)
+    }
+  }
+
+  /// Its container's command runs. A job that is being stopped by now stays so.
+  public func attemptRuns(_ attempt: Attempt, startedAt: Int64, imageDigest: String?) async throws -> Job {
+    try await write { database in
+      var job = try database.job(attempt.job)
+      try database.execute(
+        sql: """
+          UPDATE attempt SET state = 'running', reason = ?, startedAt = ?, imageDigest = coalesce(?, imageDigest)
+          WHERE job = ? AND number = ?
+          """,
+        arguments: [JobReason.containerStarted.rawValue, startedAt, imageDigest, attempt.job, attempt.number])
+      job.startedAt = startedAt
+      if job.state == .starting {
+        try database.change(&job, to: .running, .containerStarted)
+      } else {
+        try database.store(job)
+      }
+      return job
+    }
+  }
+
+  /// What a job waits for while it starts, such as an image; shown to people.
+  public func setDetail(_ detail: String, of id: String) async throws {
+    try await write { database in
+      var job = try database.job(id)
+      guard !job.state.isTerminal else { return }
+      job.detail = detail
+      try database.store(job)
+    }
+  }
+
+  /// Marks a job as being stopped, or as stopped if it has not begun. One that is being stopped, or
+  /// has ended, stays as it is.
+  public func stop(_ id: String, _ reason: JobReason, graceSeconds: Int) async throws -> Job {
+    try await write { database in
+      var job = try database.job(id)
+      switch job.state {
+      case .queued:
+        job.endedAt = nanosecondsNow()
+        // Nothing was made yet, unless an attempt came before.
+        job.artifactsSealed = job.attempt == 0
+        try database.change(&job, to: .stopped, reason)
+      case .starting, .running:
+        job.graceSeconds = graceSeconds
+        try database.change(&job, to: .stopping, reason)
+      case .stopping, .succeeded, .failed, .stopped, .timedOut, .outOfMemory, .lost: break
+      }
+      return job
+    }
+  }
+
+  /// Ends an attempt and gives its GPUs back. The job ends with it, or is queued again if `retry`. What
+  /// has ended stays as it is.
+  public func endAttempt(
+    _ attempt: Attempt, _ end: AttemptEnd, retry: Bool, artifactsSealed: Bool
+  ) async throws -> Job {
+    try await write { database in
+      var job = try database.job(attempt.job)
+      guard job.state.isActive, job.attempt == attempt.number else { return job }
+      var end = end
+      // A job that ends by itself in the moment that it is stopped has been stopped nevertheless: who
+      // asked for it sees what was asked for.
+      if job.state == .stopping && end.state != .lost {
+        (end.state, end.reason) = (job.reason == .timeLimit ? .timedOut : .stopped, job.reason)
+      }
+      try database.execute(
+        sql: "UPDATE attempt SET state = ?, reason = ?, exitCode = ?, endedAt = ? WHERE job = ? AND number = ?",
+        arguments: [
+          end.state.rawValue, end.reason.rawValue, end.exitCode, end.time, attempt.job, attempt.number,
+        ])
+      try database.execute(sql: "DELETE FROM gpuLease WHERE job = ?", arguments: [attempt.job])
+      job.exitCode = end.exitCode
+      job.detail = end.detail
+      job.artifactsSealed = artifactsSealed
+      if retry && job.state != .stopping {
+        try database.change(&job, to: .queued, .retry)
+      } else {
+        job.endedAt = end.time
+        try database.change(&job, to: end.state, end.reason)
+      }
+      return job
+    }
+  }
+
+  public func artifactsSealed(of id: String) async throws {
+    try await write { database in
+      var job = try database.job(id)
+      job.artifactsSealed = true
+      try database.store(job)
+    }
+  }
+
+  /// - Throws: ``ControlError`` `conflict` while it has not ended.
+  public func removeJob(_ id: String) async throws {
+    try await write { database in
+      let job = try database.job(id)
+      guard job.state.isTerminal else {
+        throw ControlError(
+          .conflict, subject: id, "job \(job.name) is \(job.state.rawValue); stop it first: cairn job stop \(id)")
+      }
+      try database.execute(sql: "DELETE FROM job WHERE id = ?", arguments: [id])
+      try database.append(event: .job, subject: id, from: job.state.rawValue, to: nil, reason: "removed")
+    }
+  }
+}
+
+extension Database {
+  /// Changes a job's state, if that is legal, and tells it.
+  fileprivate func change(_ job: inout Job, to state: JobState, _ reason: JobReason) throws {
+    let transition = JobTransition(from: job.state, to: state, reason: reason)
+    guard transition.isLegal else { throw IllegalTransition(job: job.id, transition: transition) }
+    job.state = state
+    job.reason = reason
+    try store(job)
+    try append(
+      event: .job, subject: job.id, from: transition.from.rawValue, to: state.rawValue, reason: reason.rawValue,
+      detail: job.detail)
+  }
+
+  fileprivate func store(_ job: Job) throws {
+    try execute(
+      sql: """
+        UPDATE job SET state = ?, reason = ?, detail = ?, attempt = ?, exitCode = ?, startedAt = ?, endedAt = ?,
+          graceSeconds = ?, artifactsSealed = ? WHERE id = ?
+        """,
+      arguments: [
+        job.state.rawValue, job.reason.rawValue, job.detail, job.attempt, job.exitCode, job.startedAt, job.endedAt,
+        job.graceSeconds, job.artifactsSealed, job.id,
+      ])
+  }
+}

@@ -1,0 +1,74 @@
+import GRDB
+
+/// The form of the database, step by step. A step that was released is never changed.
+enum Migrations {
+  static var all: DatabaseMigrator {
+    var migrator = DatabaseMigrator()
+    migrator.registerMigration("1") { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE project (
+            name TEXT PRIMARY KEY NOT NULL,
+            createdAt INTEGER NOT NULL
+          ) STRICT, WITHOUT ROWID;
+
+          CREATE TABLE job (
+            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            project TEXT NOT NULL REFERENCES project (name),
+            request TEXT NOT NULL,
+            state TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            detail TEXT,
+            attempt INTEGER NOT NULL,
+            exitCode INTEGER,
+            createdAt INTEGER NOT NULL,
+            startedAt INTEGER,
+            endedAt INTEGER,
+            graceSeconds INTEGER NOT NULL,
+            artifactsSealed INTEGER NOT NULL
+          ) STRICT;
+          CREATE INDEX jobState ON job (state);
+          CREATE INDEX jobName ON job (name);
+          CREATE INDEX jobProject ON job (project, sequence);
+
+          CREATE TABLE attempt (
+            job TEXT NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            container TEXT NOT NULL UNIQUE,
+            bootID TEXT NOT NULL,
+            state TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            exitCode INTEGER,
+            gpus TEXT NOT NULL,
+            imageDigest TEXT,
+            createdAt INTEGER NOT NULL,
+            startedAt INTEGER,
+            endedAt INTEGER,
+            PRIMARY KEY (job, number)
+          ) STRICT, WITHOUT ROWID;
+
+          CREATE TABLE gpuLease (
+            gpu TEXT PRIMARY KEY NOT NULL,
+            job TEXT NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+            since INTEGER NOT NULL
+          ) STRICT, WITHOUT ROWID;
+
+          -- Outlives what it tells of.
+          CREATE TABLE event (
+            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+            time INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            "from" TEXT,
+            "to" TEXT,
+            reason TEXT NOT NULL,
+            detail TEXT
+          ) STRICT;
+          CREATE INDEX eventSubject ON event (subject, sequence);
+          """)
+    }
+    return migrator
+  }
+}

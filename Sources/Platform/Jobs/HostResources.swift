@@ -1,0 +1,57 @@
+import ControlDatabase
+import Glibc
+
+extension Resources {
+  /// What this host has.
+  static func ofHost(gpus: Int) -> Resources {
+    Resources(
+      gpus: gpus, cpus: Double(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1)),
+      memoryBytes: UInt64(max(sysconf(Int32(_SC_PHYS_PAGES)), 0)) * UInt64(sysconf(Int32(_SC_PAGESIZE))))
+  }
+
+  /// What a job takes. One that does not say how many processors it needs counts for one.
+  init(_ request: JobRequest) {
+    self.init(gpus: request.gpus, cpus: request.cpus ?? 1, memoryBytes: request.memoryBytes ?? 0)
+  }
+}
+
+/// Refuses what could never run on a host with these resources, however long it waited.
+func check(_ request: JobRequest, host: Resources) throws {
+  func refuse(_ message: String) throws {
+    throw ControlError(.invalid, subject: request.name ?? request.image, message)
+  }
+
+  if request.command.isEmpty { try refuse("the job has no command; give one after --") }
+  if request.image.isEmpty || request.image.hasPrefix("-") {
+    try refuse("\"\(request.image)\" can't be an image's name; use one that podman knows, or \(JobRequest.hostImage)")
+  }
+  for (key, value) in request.environment where !isEnvironmentName(key) || value.utf8.contains(0) {
+    try refuse("\"\(key)\" can't be set in a job's environment: use letters, digits and underscores")
+  }
+  if request.command.contains(where: { $0.utf8.contains(0) }) { try refuse("the command has a null byte in it") }
+  if let user = request.user, user.isEmpty || user.hasPrefix("-") { try refuse("\"\(user)\" can't be a user") }
+  if request.gpus < 0 || request.retries < 0 { try refuse("a number of GPUs or retries is 0 or more") }
+  if let seconds = request.timeoutSeconds, seconds <= 0 { try refuse("a time-out is one second or more") }
+  if let cpus = request.cpus, !(cpus >= 0.01) { try refuse("--cpus is 0.01 or more") }
+  if let memory = request.memoryBytes, memory < 8 << 20 { try refuse("--memory is 8m or more") }
+
+  if request.gpus > host.gpus {
+    try refuse(
+      host.gpus == 0
+        ? "the job asks for \(request.gpus) GPUs and this host has none; leave --gpus out, or see cairn gpu ls"
+        : "the job asks for \(request.gpus) GPUs and this host has \(host.gpus); see cairn gpu ls")
+  }
+  if let cpus = request.cpus, cpus > host.cpus {
+    try refuse("the job asks for \(cpus) processors and this host has \(Int(host.cpus))")
+  }
+  if let memory = request.memoryBytes, memory > host.memoryBytes {
+    try refuse("the job asks for \(memory >> 20) MiB of memory and this host has \(host.memoryBytes >> 20) MiB")
+  }
+}
+
+private func isEnvironmentName(_ name: String) -> Bool {
+  guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
+  return name.utf8.allSatisfy { byte in
+    (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x5F
+  }
+}

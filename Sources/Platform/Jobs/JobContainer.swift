@@ -1,0 +1,43 @@
+import Containers
+import ControlDatabase
+import Glibc
+
+/// The label that marks an instance's containers, with its control directory as the value: two
+/// instances on one host must not take each other's for their own.
+let instanceLabel = "io.cairn.instance"
+
+extension ContainerSpecification {
+  /// An attempt's container.
+  /// - Parameters:
+  ///   - mount: the host's path of Cairn's mount.
+  ///   - overlay: of a job that runs on the host's root file system.
+  ///   - masked: what such a job must not see.
+  init(job: Job, attempt: Attempt, files: JobFiles, mount: String, overlay: HostOverlay?, masked: [String]) {
+    var environment = job.request.environment
+    if overlay != nil {
+      // The host's programs are found where the host finds them.
+      for name in ["PATH", "LANG"] where environment[name] == nil {
+        environment[name] = getenv(name).map { String(cString: $0) }
+      }
+    }
+    environment["CAIRN_JOB_ID"] = job.id
+    environment["CAIRN_ATTEMPT"] = String(attempt.number)
+    environment["CAIRN_PROJECT"] = job.project
+
+    self.init(
+      name: attempt.container, root: overlay.map { .directory($0.root) } ?? .image(job.request.image),
+      command: job.request.command, workingDirectory: "/workspace", environment: environment,
+      mounts: (overlay?.mounts(masking: masked + [mount]) ?? []) + [
+        .init(.directory("\(mount)/storage", readOnly: false), at: "/storage"),
+        .init(.directory("\(mount)/workspaces/\(job.id)", readOnly: false), at: "/workspace"),
+        .init(.directory("\(mount)/artifacts/\(job.project)/\(job.id)", readOnly: false), at: "/artifacts"),
+      ],
+      labels: [
+        instanceLabel: files.directory, "io.cairn.job": job.id, "io.cairn.attempt": String(attempt.number),
+        "io.cairn.project": job.project,
+      ],
+      logPath: files.log(of: job.id, attempt: attempt.number),
+      environmentPath: files.environment(of: attempt.container),
+      cpus: job.request.cpus, memoryBytes: job.request.memoryBytes, gpus: attempt.gpus, user: job.request.user)
+  }
+}

@@ -1,0 +1,17 @@
+/// Where the control plane keeps the files of a job.
+struct JobFiles: Sendable {
+  /// The control plane's directory.
+  let directory: String
+
+  func logDirectory(of job: String) -> String { "\(directory)/logs/\(job)" }
+
+  func log(of job: String, attempt: Int) -> String { "\(logDirectory(of: job))/\(attempt).log" }
+
+  /// Holds the overlays of jobs on the host's root file system, each named as its container.
+  var overlays: String { directory + "/overlays" }
+
+  func overlay(of container: String) -> String { "\(overlays)/\(container)" }
+
+  /// There while a container is being started.
+  func environment(of container: String) -> String { "\(directory)/\(container).env" }
+}

@@ -1,0 +1,235 @@
+import Containers
+import ControlDatabase
+import FoundationEssentials
+import GPUs
+import JobStates
+import Logging
+
+/// Where the job service keeps its files, and what jobs must not see.
+public struct JobConfiguration: Sendable {
+  /// The control plane's directory: `logs/<job>/`, `overlays/`.
+  public var directory: String
+  /// Directories that are empty in a job on the host's root file system: state, keys, sockets.
+  public var maskedPaths: [String]
+
+  public init(directory: String, maskedPaths: [String]) {
+    self.directory = directory
+    self.maskedPaths = maskedPaths
+  }
+}
+
+/// Jobs from submission to removal.
+public actor JobService {
+  private let database: ControlDatabase
+  private let files: JobFiles
+  private let podman: Podman
+  private let gpus: [GPU]
+  private let storage: any JobStorage
+  private let runner: JobRunner
+  private let hostResources: Resources
+  private let logger: Logger
+  /// Jobs whose attempt runs in a task of this process.
+  private var running: Set<String> = []
+
+  public init(
+    configuration: JobConfiguration, database: ControlDatabase, podman: Podman, gpus: [GPU],
+    storage: any JobStorage, logger: Logger
+  ) {
+    self.database = database
+    self.podman = podman
+    self.gpus = gpus
+    self.storage = storage
+    self.logger = logger
+    files = JobFiles(directory: configuration.directory)
+    hostResources = .ofHost(gpus: gpus.count)
+    runner = JobRunner(
+      configuration: configuration, database: database, podman: podman, storage: storage, logger: logger)
+  }
+
+  // MARK: Running
+
+  /// Picks up what an earlier daemon left, then runs jobs until it is cancelled. Containers outlive it.
+  public func run() async throws {
+    if podman.host.canRunContainers { try await removeLeftovers() }
+    try await withThrowingDiscardingTaskGroup { group in
+      for await _ in database.watchChanges() {
+        try await sealRemaining()
+        for attempt in try await attemptsToRun() {
+          group.addTask { await self.run(attempt) }
+        }
+      }
+    }
+  }
+
+  private func run(_ attempt: Attempt) async {
+    var pause = Duration.seconds(1)
+    while !Task.isCancelled {
+      do {
+        try await runner.run(attempt)
+        break
+      } catch {
+        if Task.isCancelled { break }
+        // Nothing is lost: the attempt is picked up again from what there is.
+        logger.error(
+          "job interrupted; it will be picked up again", metadata: ["job": "\(attempt.job)", "error": "\(error)"])
+        try? await Task.sleep(for: pause)
+        pause = min(pause * 2, .seconds(60))
+      }
+    }
+    running.remove(attempt.job)
+  }
+
+  /// The attempts that no task looks after yet: those that an earlier daemon left, and the next of
+  /// jobs whose turn it is.
+  private func attemptsToRun() async throws -> [Attempt] {
+    let unfinished = try await database.unfinishedJobs()
+    var attempts: [Attempt] = []
+    for job in unfinished where job.state.isActive && running.insert(job.id).inserted {
+      attempts.append(try await database.attempt(job.attempt, of: job.id))
+    }
+    guard podman.host.canRunContainers else { return attempts }
+
+    let queue = unfinished.filter { $0.state == .queued }
+    let taken = unfinished.filter { $0.state.isActive }.map { Resources($0.request) }
+    let free = taken.reduce(hostResources) { $0.less($1) }
+    for index in schedule(queue: queue.map { Resources($0.request) }, free: free) {
+      let job = queue[index]
+      let leased = Set(try await database.gpuLeases().map(\.gpu))
+      let chosen = gpus.map(\.uuid).filter { !leased.contains($0) }.prefix(job.request.gpus)
+      guard chosen.count == job.request.gpus, !running.contains(job.id),
+        let attempt = try await database.beginAttempt(of: job.id, gpus: Array(chosen), bootID: bootID())
+      else { continue }
+      running.insert(job.id)
+      attempts.append(attempt)
+    }
+    return attempts
+  }
+
+  /// Removes containers and overlays of attempts that have ended, which an earlier daemon had no time to.
+  private func removeLeftovers() async throws {
+    var needed: Set<String> = []
+    for job in try await database.unfinishedJobs() where job.state.isActive {
+      needed.insert(try await database.attempt(job.attempt, of: job.id).container)
+    }
+    let containers = try await podman.containers(label: instanceLabel, value: files.directory)
+    let overlays = (try? FileManager.default.contentsOfDirectory(atPath: files.overlays)) ?? []
+    for container in Set(containers + overlays).subtracting(needed) {
+      try await runner.clean(after: container)
+    }
+  }
+
+  /// Seals artifacts of jobs that ended while the storage daemon could not be reached.
+  private func sealRemaining() async throws {
+    for job in try await database.jobsToSeal() where !running.contains(job.id) {
+      if try await runner.seal(job) { try await database.artifactsSealed(of: job.id) }
+    }
+  }
+
+  // MARK: Requests
+
+  /// Queues a job. The project is made if need be.
+  /// - Throws: ``ControlError`` `invalid` where the request asks for what cannot be, such as more GPUs
+  ///   than there are; `unavailable` where this host can run no containers.
+  public func submit(_ request: JobRequest) async throws -> Job {
+    try check(request, host: hostResources)
+    guard podman.host.canRunContainers else {
+      let causes = podman.host.findings.filter { $0.level == .failure }.map(\.message)
+      throw ControlError(
+        .unavailable, subject: request.image,
+        "this host can run no containers: \(causes.joined(separator: "; ")); see cairn system doctor")
+    }
+    return try await database.addJob(request)
+  }
+
+  /// The newest first.
+  public nonisolated func list(_ filter: JobFilter = JobFilter()) async throws -> [Job] {
+    try await database.jobs(filter)
+  }
+
+  /// The job with this identifier, this unique prefix of one, or this name. Where several have the
+  /// name and all but one have ended, it is the one that has not.
+  /// - Throws: ``ControlError`` `notFound`, or `ambiguous` with the candidates named.
+  public nonisolated func find(_ reference: String, project: String? = nil) async throws -> Job {
+    let jobs = reference.isEmpty ? [] : try await database.jobs(matching: reference, project: project)
+    if jobs.count == 1 { return jobs[0] }
+    let unfinished = jobs.filter { !$0.state.isTerminal }
+    if unfinished.count == 1 && unfinished[0].name == reference { return unfinished[0] }
+    if jobs.isEmpty {
+      throw ControlError(
+        .notFound, subject: reference, "there is no job \"\(reference)\"; cairn job ls shows those there are")
+    }
+    let candidates = jobs.map { "\($0.id) (\($0.name), \($0.state.rawValue))" }.joined(separator: ", ")
+    throw ControlError(.ambiguous, subject: reference, "\"\(reference)\" may be any of: \(candidates)")
+  }
+
+  /// A job's attempts, the first first. `job` is a full identifier, as in all that follows.
+  public nonisolated func attempts(of job: String) async throws -> [Attempt] {
+    try await database.attempts(of: job)
+  }
+
+  /// Stops a job: SIGTERM, and SIGKILL after `grace` seconds. Returns at once; ``wait(for:)`` tells the end.
+  /// A job that is stopping or has ended stays as it is.
+  public nonisolated func stop(_ job: String, grace: Int = 30) async throws -> Job {
+    guard (0...86_400).contains(grace) else {
+      throw ControlError(.invalid, subject: job, "a grace period is 0 to 86400 seconds")
+    }
+    return try await database.stop(job, .requested, graceSeconds: grace)
+  }
+
+  /// Removes an ended job's record, log and workspace; its artifacts only if asked to.
+  /// - Throws: ``ControlError`` `conflict` while it has not ended.
+  public func remove(_ id: String, artifacts: Bool = false) async throws {
+    let job = try await database.job(id)
+    guard job.state.isTerminal, !running.contains(id) else {
+      throw ControlError(
+        .conflict, subject: id, "job \(job.name) is \(job.state.rawValue); stop it first: cairn job stop \(id)")
+    }
+    for attempt in try await database.attempts(of: id) { try await runner.clean(after: attempt.container) }
+    try await storage.removeWorkspace(job: id)
+    if artifacts {
+      try await storage.removeArtifacts(project: job.project, job: id)
+    } else if !job.artifactsSealed {
+      try await storage.sealArtifacts(project: job.project, job: id)
+    }
+    let logs = files.logDirectory(of: id)
+    if FileManager.default.fileExists(atPath: logs) { try FileManager.default.removeItem(atPath: logs) }
+    // The record last: whatever fails before can be tried again.
+    try await database.removeJob(id)
+  }
+
+  /// Returns the job when it has ended.
+  public nonisolated func wait(for id: String) async throws -> Job {
+    for await _ in database.watchChanges() {
+      let job = try await database.job(id)
+      if job.state.isTerminal { return job }
+    }
+    throw CancellationError()
+  }
+
+  /// What a job wrote, oldest first; with `follow` until it ends, else until now.
+  /// - Parameters:
+  ///   - attempt: only this one; nil: the last one, and with `follow` each that comes after.
+  ///   - tail: begin this many lines before the end; nil: at the beginning.
+  public nonisolated func logs(
+    of job: String, attempt: Int? = nil, follow: Bool = false, tail: Int? = nil
+  ) -> JobLog {
+    JobLog(database: database, files: files, job: job, attempt: attempt, follow: follow, tail: tail)
+  }
+
+  /// Events after the one with this number, oldest first; with `follow` without end.
+  /// - Parameter subject: only those about this job or project.
+  public nonisolated func events(
+    after sequence: Int64 = 0, subject: String? = nil, follow: Bool = false
+  ) -> EventLog {
+    database.eventLog(after: sequence, subject: subject, follow: follow)
+  }
+
+  /// This host's GPUs and who holds them.
+  public func gpuStatus() async throws -> [GPUStatus] {
+    let leases = Dictionary(uniqueKeysWithValues: try await database.gpuLeases().map { ($0.gpu, $0.job) })
+    return gpus.map { GPUStatus(gpu: $0, job: leases[$0.uuid]) }
+  }
+
+  /// What this host offers to containers.
+  public nonisolated func hostReport() -> HostReport { podman.host }
+}

@@ -1,0 +1,129 @@
+import Containers
+import ControlDatabase
+import FoundationEssentials
+import Glibc
+import JobStates
+import Jobs
+import Logging
+import Subprocess
+import Testing
+
+/// A control plane in a directory of its own, with real containers, and plain directories for storage.
+final class Workbench: Sendable {
+  let directory: String
+  let database: ControlDatabase
+  let jobs: JobService
+  let podman: Podman
+  let storage: DirectoryStorage
+  private let runs: Task<Void, any Error>
+
+  /// - Parameter directory: of an earlier one, to go on where it was left.
+  init(directory: String? = nil) async throws {
+    try #require(geteuid() == 0, "container tests start containers and mounts: run them as root")
+    let directory = directory ?? "/tmp/cairn-containers.\(UUID().uuidString.lowercased())"
+    self.directory = directory
+    storage = try DirectoryStorage(mount: directory + "/mount")
+    podman = try await Podman(directory: "/tmp/cairn-containers.host")
+    try #require(podman.host.canRunContainers, "podman can run no containers here: \(podman.host.findings)")
+    try FileManager.default.createDirectory(atPath: directory + "/control", withIntermediateDirectories: true)
+    database = try ControlDatabase(path: directory + "/control/control.db")
+    let jobs = JobService(
+      configuration: JobConfiguration(directory: directory + "/control", maskedPaths: []), database: database,
+      podman: podman, gpus: [], storage: storage, logger: Logger(label: "test"))
+    self.jobs = jobs
+    runs = Task { try await jobs.run() }
+  }
+
+  /// Ends the control plane as a daemon's end would: containers go on.
+  func leave() async {
+    runs.cancel()
+    _ = await runs.result
+  }
+
+  /// Ends everything and removes it.
+  func close() async throws {
+    for job in try await database.unfinishedJobs() {
+      _ = try await jobs.stop(job.id, grace: 0)
+      _ = try await jobs.wait(for: job.id)
+    }
+    await leave()
+    for name in try await podman.containers(label: "io.cairn.instance", value: directory + "/control") {
+      try await podman.remove(name)
+    }
+    try FileManager.default.removeItem(atPath: directory)
+  }
+
+  func submit(
+    _ script: String, image: String = JobRequest.hostImage, _ change: (inout JobRequest) -> Void = { _ in }
+  ) async throws -> Job {
+    var request = JobRequest(project: "tests", image: image, command: ["/bin/sh", "-c", script])
+    // Many run at a time, also on a host with few processors.
+    request.cpus = 0.1
+    change(&request)
+    return try await jobs.submit(request)
+  }
+
+  func run(
+    _ script: String, image: String = JobRequest.hostImage, _ change: (inout JobRequest) -> Void = { _ in }
+  ) async throws -> Job {
+    try await jobs.wait(for: submit(script, image: image, change).id)
+  }
+
+  func log(of job: Job) async throws -> [String] {
+    var lines: [String] = []
+    for try await line in jobs.logs(of: job.id) { lines.append(line.text) }
+    return lines
+  }
+
+  func waitUntilRunning(_ job: Job) async throws {
+    for await _ in database.watchChanges() {
+      let state = try await database.job(job.id).state
+      if state == .running { return }
+      try #require(!state.isTerminal, "job ended before it ran: \(try await database.job(job.id))")
+    }
+  }
+}
+
+/// Runs `body` with a workbench that is cleared away afterwards, whatever happens.
+func withWorkbench(_ body: (Workbench) async throws -> Void) async throws {
+  let bench = try await Workbench()
+  do {
+    try await body(bench)
+  } catch {
+    try await bench.close()
+    throw error
+  }
+  try await bench.close()
+}
+
+/// Plain directories where the real storage has volumes; a sealed one is marked by a file beside it.
+struct DirectoryStorage: JobStorage {
+  let mount: String
+
+  init(mount: String) throws {
+    self.mount = mount
+    for name in ["storage", "workspaces", "artifacts"] { try Self.make("\(mount)/\(name)") }
+  }
+
+  func createWorkspace(job: String, from snapshot: UInt32?) async throws { try Self.make("\(mount)/workspaces/\(job)") }
+  func createArtifacts(project: String, job: String) async throws {
+    try Self.make("\(mount)/artifacts/\(project)/\(job)")
+  }
+  func sealArtifacts(project: String, job: String) async throws { try Self.make(seal(project, job)) }
+  func removeWorkspace(job: String) async throws { try Self.remove("\(mount)/workspaces/\(job)") }
+  func removeArtifacts(project: String, job: String) async throws {
+    try Self.remove("\(mount)/artifacts/\(project)/\(job)")
+  }
+
+  func isSealed(_ job: Job) -> Bool { FileManager.default.fileExists(atPath: seal(job.project, job.id)) }
+
+  private func seal(_ project: String, _ job: String) -> String { "\(mount)/artifacts/\(project)/.\(job).sealed" }
+
+  private static func make(_ path: String) throws {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  private static func remove(_ path: String) throws {
+    if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+  }
+}
