@@ -24,7 +24,7 @@ let system: [Target] = [
     name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
   .systemLibrary(
     name: "CCrypto", path: "Sources/System/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-  .target(name: "CFuseShim", path: "Sources/System/CFuseShim"),
+  .target(name: "CFuseShim", path: "Sources/System/CFuseShim", cSettings: cSettings),
   .target(name: "Linux", dependencies: ["CLinux"], path: "Sources/System/Linux", swiftSettings: settings),
   .target(name: "Wire", path: "Sources/System/Wire", swiftSettings: settings),
   .target(
