@@ -161,6 +161,21 @@ let tests: [Target] = [
     name: "StorageDaemonTests", dependencies: ["cairnfsd", "Linux", "StorageAPI", "UnixHTTP"],
     path: "Tests/Integration/StorageDaemonTests", swiftSettings: settings),
   .testTarget(
+    name: "CommandLineTests", dependencies: ["cairn", "cairnd", "cairnfsd"],
+    path: "Tests/Integration/CommandLineTests", swiftSettings: settings),
+  .testTarget(
+    name: "JobStatesTests", dependencies: ["JobStates"], path: "Tests/Platform/JobStatesTests", swiftSettings: settings),
+  .testTarget(
+    name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates"],
+    path: "Tests/Platform/ControlDatabaseTests", swiftSettings: settings),
+  .testTarget(
+    name: "ContainersTests", dependencies: ["Containers"], path: "Tests/Platform/ContainersTests",
+    swiftSettings: settings),
+  .testTarget(name: "GPUsTests", dependencies: ["GPUs"], path: "Tests/Platform/GPUsTests", swiftSettings: settings),
+  .testTarget(
+    name: "JobsTests", dependencies: ["Jobs", "Containers", "ControlDatabase", "JobStates"],
+    path: "Tests/Platform/JobsTests", swiftSettings: settings),
+  .testTarget(
     name: "ContainerTests", dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", logging, subprocess],
     path: "Tests/Integration/ContainerTests", swiftSettings: settings),
 ]

@@ -53,6 +53,8 @@ public actor JobService {
   public func run() async throws {
     if podman.host.canRunContainers { try await removeLeftovers() }
     try await withThrowingDiscardingTaskGroup { group in
+      defer { group.cancelAll() }
+      group.addTask { try await self.remindOfSealing() }
       for await _ in database.watchChanges() {
         try await sealRemaining()
         for attempt in try await attemptsToRun() {
@@ -135,6 +137,14 @@ public actor JobService {
   private func sealRemaining() async throws {
     for job in try await database.jobsToSeal() where !running.contains(job.id) {
       if try await runner.seal(job) { try await database.artifactsSealed(of: job.id) }
+    }
+  }
+
+  /// What could not be sealed is tried again some seconds later.
+  private func remindOfSealing() async throws {
+    while true {
+      try await Task.sleep(for: .seconds(10))
+      if try await !database.jobsToSeal().isEmpty { database.announceChange() }
     }
   }
 

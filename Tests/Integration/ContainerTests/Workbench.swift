@@ -85,8 +85,9 @@ final class Workbench: Sendable {
 }
 
 /// Runs `body` with a workbench that is cleared away afterwards, whatever happens.
-func withWorkbench(_ body: (Workbench) async throws -> Void) async throws {
-  let bench = try await Workbench()
+/// - Parameter directory: of an earlier one, to go on where it was left.
+func withWorkbench(at directory: String? = nil, _ body: (Workbench) async throws -> Void) async throws {
+  let bench = try await Workbench(directory: directory)
   do {
     try await body(bench)
   } catch {
