@@ -161,6 +161,9 @@ let tests: [Target] = [
     name: "CommandLineTests", dependencies: ["cairn", "cairnd", "cairnfsd"],
     path: "Tests/Integration/CommandLineTests", swiftSettings: settings),
   .testTarget(
+    name: "StorageDaemonTests", dependencies: ["cairnfsd", "Linux", "StorageAPI", "UnixHTTP"],
+    path: "Tests/Integration/StorageDaemonTests", swiftSettings: settings),
+  .testTarget(
     name: "ContainerTests", dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", logging, subprocess],
     path: "Tests/Integration/ContainerTests", swiftSettings: settings),
 ]
