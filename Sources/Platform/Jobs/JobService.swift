@@ -78,7 +78,7 @@ public actor JobService {
     var pause = Duration.seconds(1)
     while !Task.isCancelled {
       do {
-        try await runner.run(attempt)
+        try await runner.run(attempt.number, of: attempt.job)
         break
       } catch {
         if Task.isCancelled { break }
