@@ -1,6 +1,7 @@
 import ControlDatabase
 import FoundationEssentials
 import JobStates
+import Jobs
 import Testing
 
 /// Jobs on the host's own root file system, in real containers.
