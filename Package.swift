@@ -154,9 +154,22 @@ let tests: [Target] = [
   .testTarget(
     name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux"], path: "Tests/Storage/CatalogTests",
     swiftSettings: settings),
+  .target(name: "MountCalls", path: "Tests/Integration/MountCalls"),
+  .executableTarget(
+    name: "mount-server", dependencies: ["Catalog", "FileSystem", "Fuse", "Linux"], path: "Tests/Integration/MountServer",
+    swiftSettings: settings),
+  .testTarget(
+    name: "MountTests", dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux", "MountCalls", "mount-server"],
+    path: "Tests/Integration/MountTests", swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
+  .testTarget(
+    name: "StorageDaemonTests", dependencies: ["cairnfsd", "Linux", "StorageAPI", "UnixHTTP"],
+    path: "Tests/Integration/StorageDaemonTests", swiftSettings: settings),
+  .testTarget(
+    name: "CommandLineTests", dependencies: ["cairn", "cairnd", "cairnfsd"],
+    path: "Tests/Integration/CommandLineTests", swiftSettings: settings),
   .testTarget(
     name: "ContainerTests", dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", logging, subprocess],
     path: "Tests/Integration/ContainerTests", swiftSettings: settings),

@@ -36,7 +36,7 @@ public actor HTTPService {
   private let logger: Logger
   private var server: HTTPServer?
   private var running: Task<Void, any Error>?
-  private var supervisor: Task<Void, Never>?
+  private var supervisor: Task<Void, any Error>?
   private var isStopping = false
   private let requestsInProgress = RequestsInProgress()
 
@@ -50,7 +50,7 @@ public actor HTTPService {
   /// - Throws: ``ListenError`` where the address can't be had.
   public func start() async throws {
     try await listen()
-    supervisor = Task { await supervise() }
+    supervisor = Task { try await supervise() }
   }
 
   private func listen() async throws {
@@ -118,9 +118,15 @@ public actor HTTPService {
     }
   }
 
+  /// Waits until the service is stopped. It throws where it can't go on, because its address is lost
+  /// to somebody else.
+  public func wait() async throws {
+    try await supervisor?.value
+  }
+
   /// FlyingFox gives up when accept(2) fails, as it does for want of descriptors: that must not be
   /// the end of the service.
-  private func supervise() async {
+  private func supervise() async throws {
     while true {
       do {
         try await running?.value
@@ -128,16 +134,18 @@ public actor HTTPService {
         if isStopping { return }
         logger.error("The server at \(address) ended and is started again: \(error)")
       }
-      repeat {
+      while true {
         do {
           try await Task.sleep(for: .seconds(1))
           try await listen()
           break
         } catch {
-          if isStopping || error is CancellationError { return }
+          if isStopping { return }
           logger.error("\(error)")
+          // Starting it again would take the socket from another daemon.
+          if case ListenError.inUse = error { throw error }
         }
-      } while true
+      }
     }
   }
 

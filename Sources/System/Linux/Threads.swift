@@ -103,8 +103,9 @@ public final class WorkerThread: Sendable {
       self.finished = finished
     }
 
-    /// Runs the body and releases it: a caller of ``join()`` may have lent it what does not live longer
-    /// (`withoutActuallyEscaping` traps on a closure that does). Not inlined, so that the release is done on return.
+    /// Runs the body and lets go of it. Only then may the thread count as finished: who joins it may
+    /// have promised that nothing holds the body any more (`withoutActuallyEscaping` checks that).
+    /// Not inlined, so that the release is done on return.
     @inline(never)
     static func run(_ argument: UnsafeMutableRawPointer) -> Monitor<Bool> {
       let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()

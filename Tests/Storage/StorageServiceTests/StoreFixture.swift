@@ -12,7 +12,8 @@ func withStore(_ body: (StorageClient, FileSystem) async throws -> Void) async t
   let directory = "/tmp/cairn-service.\(getpid()).\(UInt32.random(in: 0 ... .max))"
   try FileManager.default.createDirectory(atPath: directory + "/store", withIntermediateDirectories: true)
   defer { try? FileManager.default.removeItem(atPath: directory) }
-  let fileSystem = try FileSystem(disk: LocalDisk(root: directory + "/store"))
+  let fileSystem = try FileSystem(
+    disk: LocalDisk(root: directory + "/store"), catalogDirectory: directory + "/store")
   defer { fileSystem.close() }
   let threads = StoreThreads(count: 4)
   defer { threads.stop() }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Linux
 import Logging
 import Testing
 import UnixHTTP
@@ -219,7 +220,9 @@ func withService(_ router: Router, _ body: (UnixHTTPClient) async throws -> Void
 
   @Test func stoppingWaitsForARequestInProgress() async throws {
     var router = Router()
+    let hasBegun = Monitor(false)
     router.add("GET", "/slow") { _ in
+      hasBegun.withLock { $0 = true }
       try await Task.sleep(for: .milliseconds(300))
       return .text("done")
     }
@@ -227,7 +230,7 @@ func withService(_ router: Router, _ body: (UnixHTTPClient) async throws -> Void
     let service = HTTPService(address: .unix(path: path, group: nil), router: router, logger: Logger(label: "test"))
     try await service.start()
     async let answer = UnixHTTPClient(socketPath: path).send("GET", "/slow")
-    try await Task.sleep(for: .milliseconds(100))
+    while !hasBegun.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
     let start = ContinuousClock.now
     await service.stop(graceSeconds: 5)
     let text = try await String(decoding: answer, as: UTF8.self)
