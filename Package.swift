@@ -156,10 +156,12 @@ let tests: [Target] = [
     swiftSettings: settings),
   .target(name: "MountCalls", path: "Tests/Integration/MountCalls"),
   .executableTarget(
-    name: "mount-server", dependencies: ["Catalog", "FileSystem", "Fuse", "Linux"], path: "Tests/Integration/MountServer",
+    name: "mount-server", dependencies: ["Catalog", "FileSystem", "Fuse", "Linux"],
+    path: "Tests/Integration/MountServer",
     swiftSettings: settings),
   .testTarget(
-    name: "MountTests", dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux", "MountCalls", "mount-server"],
+    name: "MountTests",
+    dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux", "MountCalls", "mount-server"],
     path: "Tests/Integration/MountTests", swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
