@@ -160,7 +160,8 @@ let tests: [Target] = [
     path: "Tests/Integration/MountServer",
     swiftSettings: settings),
   .testTarget(
-    name: "MountTests", dependencies: ["Fuse", "Linux", "CLinux", "MountCalls", "mount-server"],
+    name: "MountTests",
+    dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux", "MountCalls", "mount-server"],
     path: "Tests/Integration/MountTests", swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
