@@ -78,7 +78,10 @@ final class Checkpoint: @unchecked Sendable {
     try chunkContent(chunkStore, journal)
     var batch = CatalogBatch(counters: counters)
     let pending = try chunkStore.makePendingDurable()
-    newChunks = pending.chunks
+    if !pending.healed.isEmpty {
+      try catalog.heal(pending.healed.map { ($0.id, $0.location) }, packs: pending.packs)
+    }
+    newChunks = pending.chunks + pending.healed
     batch.chunks = pending.chunks
     batch.packs = pending.packs
     batch.counters.nextChunk = chunkStore.nextChunk
