@@ -143,7 +143,7 @@ extension FileSystem {
   }
 
   /// Looks once at each pack with enough garbage.
-  private func pass(_ report: inout CollectionReport) throws {
+  func pass(_ report: inout CollectionReport) throws {
     let live = try liveBytes()
     let pending = chunkStore.pendingPacks
     for pack in chunkStore.packs.packs() where !pack.sealed && !pending.contains(pack.number) {
