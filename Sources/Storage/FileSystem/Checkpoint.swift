@@ -150,9 +150,21 @@ final class Checkpoint: @unchecked Sendable {
   func settle(_ state: State) {
     // Bytes that were staged before the freeze can be referred to by what was frozen and by what
     // changed since (a copy, a shift), and by nothing else.
-    for frozen in nodes { translate(frozen.node) }
+    for frozen in nodes {
+      adopt(frozen)
+      translate(frozen.node)
+    }
     for node in state.dirty.nodes { translate(node) }
     for frozen in nodes { unpin(frozen.node, state) }
+  }
+
+  /// Pages that did not change since the freeze are as they were written. What lay beside the staged
+  /// bytes may have been cut anew with them, and the chunks that it was are garbage now.
+  private func adopt(_ frozen: FrozenNode) {
+    let node = frozen.node
+    for (number, extents) in frozen.pages where node.pages[number] != nil && !node.dirtyPages.contains(number) {
+      node.pages[number] = extents
+    }
   }
 
   private func translate(_ node: Node) {

@@ -270,6 +270,7 @@ func randomHistoriesReadTheSameAfterCollection(seed: UInt64) throws {
   let root = try store.makeVolume("storage")
   var generator = SeededGenerator(seed: seed)
   var files: [String: (node: NodeID, content: [UInt8])] = [:]
+  defer { #expect(store.reports.all == []) }
   for step in 0..<150 {
     switch generator.next() % 8 {
     case 0...2:
