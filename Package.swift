@@ -163,7 +163,7 @@ let tests: [Target] = [
     path: "Tests/Integration/MountTests", swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests",
-    dependencies: ["Catalog", "Chunks", "FileSystem", "Journal", "Linux", "TestSupport"],
+    dependencies: ["CSQLite", "Catalog", "Chunks", "FileSystem", "Journal", "Linux", "TestSupport"],
     path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
   .testTarget(

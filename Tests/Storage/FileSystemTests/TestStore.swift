@@ -1,11 +1,12 @@
 import Catalog
 import Chunks
-@testable import FileSystem
 import FoundationEssentials
 import Glibc
 import Linux
 import Synchronization
 import TestSupport
+
+@testable import FileSystem
 
 /// A store in a directory of its own, with packs of 1 MiB so that there are many, that can be damaged,
 /// copied and opened again.
