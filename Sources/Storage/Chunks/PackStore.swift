@@ -303,7 +303,7 @@ public final class PackStore: Sendable {
     if writer.withLock({ $0.open[pack] != nil }) { throw .inUse(pack: pack) }
     guard table.withLock({ $0.entries[pack] != nil }) else { throw .missing(pack: pack) }
     do {
-      do { try disk.remove(PackFormat.path(pack)) } catch where error.code == ENOENT {}
+      do { try disk.remove(PackFormat.path(pack)) } catch  where error.code == ENOENT {}
       table.withLock { $0.remove(pack) }
       try disk.syncDirectory(PackFormat.directory)
     } catch {

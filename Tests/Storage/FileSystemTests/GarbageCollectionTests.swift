@@ -198,6 +198,41 @@ private func random(_ count: Int, seed: UInt64) -> [UInt8] {
   #expect(try store.read(kept) == random(100_000, seed: 1))
 }
 
+@Test func aPackThatWasForgottenAndNotRemovedGoesWithTheNextProcess() throws {
+  let store = try TestStore()
+  let root = try store.makeVolume("storage")
+  try store.write("garbage", in: root, random(500_000, seed: 1))
+  try store.fileSystem.synchronizeAll()
+  try store.remove("garbage", in: root)
+  try store.fileSystem.synchronizeAll()
+  for pack in store.fileSystem.chunkStore.packs.packs() { store.fileSystem.chunkStore.packs.finish(pack: pack.number) }
+  let kept = try store.write("kept", in: root, random(100_000, seed: 2))
+  // What a collection does, up to the removal of the file.
+  try store.catalog.forget(chunks: try store.chunks.map(\.id))
+  try store.catalog.forget(packs: try store.catalog.packUsage().map(\.id))
+  try store.reopen()
+  let before = try store.packs
+  _ = try store.fileSystem.collectGarbage()
+  #expect(try store.packs.count == before.count - 1)
+  #expect(try store.read(kept) == random(100_000, seed: 2))
+  #expect(try store.fileSystem.check(repair: false).findings == [])
+}
+
+@Test func chunksThatFilesReferToCanNotBeDeleted() throws {
+  let store = try TestStore()
+  let root = try store.makeVolume("storage")
+  let file = try store.write("file", in: root, random(100_000, seed: 1))
+  try store.fileSystem.synchronizeAll()
+  let chunks = try store.chunks
+  #expect(throws: CatalogError.self) { _ = try store.fileSystem.chunkStore.delete(chunks) }
+  #expect(throws: CatalogError.self) { try store.catalog.forget(packs: [chunks[0].location.pack]) }
+  #expect(try store.read(file) == random(100_000, seed: 1))
+  // Those who look for it go on.
+  try store.write("again", in: root, random(100_000, seed: 1))
+  try store.fileSystem.synchronizeAll()
+  #expect(try store.chunks == chunks)
+}
+
 @Test func aStoreWhoseCatalogIsLostIsRefused() throws {
   let store = try TestStore()
   let root = try store.makeVolume("storage")

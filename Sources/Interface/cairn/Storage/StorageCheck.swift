@@ -33,7 +33,8 @@ struct StorageCheck: AsyncParsableCommand {
     lines.append(
       "read \(describe(bytes: result.bytes)) in \(result.chunks) chunks, and \(result.inodes) inodes in "
         + "\(result.volumes) volumes, in \(duration): "
-        + (result.findings.isEmpty ? "all is well" : (result.findings.count == 1 ? "1 finding" : "\(result.findings.count) findings")))
+        + (result.findings.isEmpty
+          ? "all is well" : (result.findings.count == 1 ? "1 finding" : "\(result.findings.count) findings")))
     return lines
   }
 }
