@@ -164,7 +164,9 @@ let tests: [Target] = [
     dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux", "MountCalls", "mount-server"],
     path: "Tests/Integration/MountTests", swiftSettings: settings),
   .testTarget(
-    name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
+    name: "FileSystemTests",
+    dependencies: ["CSQLite", "Catalog", "Chunks", "FileSystem", "Journal", "Linux", "TestSupport"],
+    path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
   .testTarget(
     name: "StorageDaemonTests", dependencies: ["cairnfsd", "Linux", "StorageAPI", "UnixHTTP"],
