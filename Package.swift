@@ -149,7 +149,9 @@ let tests: [Target] = [
     name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux"], path: "Tests/Storage/CatalogTests",
     swiftSettings: settings),
   .testTarget(
-    name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
+    name: "FileSystemTests",
+    dependencies: ["Catalog", "Chunks", "FileSystem", "Journal", "Linux", "TestSupport"],
+    path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
   .testTarget(
     name: "ContainerTests", dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", logging, subprocess],
