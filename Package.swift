@@ -24,7 +24,7 @@ let system: [Target] = [
     name: "CSQLite", path: "Sources/System/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
   .systemLibrary(
     name: "CCrypto", path: "Sources/System/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-  .target(name: "CFuseShim", path: "Sources/System/CFuseShim"),
+  .target(name: "CFuseShim", path: "Sources/System/CFuseShim", cSettings: cSettings),
   .target(name: "Linux", dependencies: ["CLinux"], path: "Sources/System/Linux", swiftSettings: settings),
   .target(name: "Wire", path: "Sources/System/Wire", swiftSettings: settings),
   .target(
@@ -146,13 +146,32 @@ let tests: [Target] = [
     name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/System/ConfigurationTests",
     swiftSettings: settings),
   .testTarget(
+    name: "StorageServiceTests",
+    dependencies: [
+      "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "StorageService", "UnixHTTP", "Wire",
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Tests/Storage/StorageServiceTests", swiftSettings: settings),
+  .testTarget(
     name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux"], path: "Tests/Storage/CatalogTests",
     swiftSettings: settings),
+  .target(name: "MountCalls", path: "Tests/Integration/MountCalls"),
+  .executableTarget(
+    name: "mount-server", dependencies: ["Catalog", "FileSystem", "Fuse", "Linux"], path: "Tests/Integration/MountServer",
+    swiftSettings: settings),
+  .testTarget(
+    name: "MountTests", dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux", "MountCalls", "mount-server"],
+    path: "Tests/Integration/MountTests", swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests",
     dependencies: ["Catalog", "Chunks", "FileSystem", "Journal", "Linux", "TestSupport"],
     path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
+  .testTarget(
+    name: "StorageDaemonTests", dependencies: ["cairnfsd", "Linux", "StorageAPI", "UnixHTTP"],
+    path: "Tests/Integration/StorageDaemonTests", swiftSettings: settings),
+  .testTarget(
+    name: "CommandLineTests", dependencies: ["cairn", "cairnd", "cairnfsd"],
+    path: "Tests/Integration/CommandLineTests", swiftSettings: settings),
   .testTarget(
     name: "ContainerTests", dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", logging, subprocess],
     path: "Tests/Integration/ContainerTests", swiftSettings: settings),

@@ -13,7 +13,8 @@ extension Reply {
 
   /// - Parameter isLast: whether the answer ends with this value, though the source does not.
   static func lines<Value: Sendable>(
-    _ source: some AsyncSequence<Value, any Error> & Sendable, isLast: @escaping @Sendable (Value) -> Bool = { _ in false },
+    _ source: some AsyncSequence<Value, any Error> & Sendable,
+    isLast: @escaping @Sendable (Value) -> Bool = { _ in false },
     as convert: @escaping @Sendable (Value) -> any Encodable & Sendable
   ) -> Reply {
     let handover = Handover()

@@ -69,7 +69,6 @@ struct ControlServer {
     logger.info("Serving \(configuration.controlSocket)")
     let result = await withTaskGroup(of: Result<Void, any Error>.self) { group in
       group.addTask { await Result { try await jobs.run() } }
-      for server in servers { group.addTask { await Result { try await server.wait() } } }
       group.addTask {
         await signals.first()
         return .success(())

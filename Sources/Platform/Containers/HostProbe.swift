@@ -13,6 +13,8 @@ struct HostProbe {
     var podmanVersion: String
     var limits: HostLimits
     var searchPath: String
+    /// Controllers of version 2 where there is version 1 too: they come and go, and crun goes with them.
+    var hybridControllers: String?
   }
 
   private struct Cached: Codable {
@@ -25,7 +27,8 @@ struct HostProbe {
     guard let version = await podmanVersion() else { return Self.withoutPodman }
     let key = Key(
       bootID: bootID(), podmanVersion: version, limits: limits,
-      searchPath: getenv("PATH").map { String(cString: $0) } ?? "")
+      searchPath: getenv("PATH").map { String(cString: $0) } ?? "",
+      hybridControllers: readFile("/sys/fs/cgroup/unified/cgroup.controllers"))
     let path = directory + "/host-report.json"
     // A file that can't be read or understood is the same as none: it is made again.
     if let text = readFile(path), let cached = try? JSONDecoder().decode(Cached.self, from: Data(text.utf8)),
@@ -60,7 +63,7 @@ struct HostProbe {
     }
 
     var refusals: [String] = []
-    for runtime in ["crun", "runc"] where await exists(runtime) {
+    for runtime in runtimes(for: report.cgroupMode) where await exists(runtime) {
       if try await attempt(Trial(runtime: runtime)) == nil {
         (report.limitsMemory, report.limitsCPUs, report.limitsPIDs) = (true, true, true)
         (report.network, report.hasInit, report.runtime) = (.bridge, true, runtime)
@@ -189,6 +192,12 @@ struct HostProbe {
     guard let result = try? await Command.run(["podman", "--version"], timeLimit: .seconds(30)), result.status == 0
     else { return nil }
     return result.output.split(whereSeparator: \.isWhitespace).last.map(String.init)
+  }
+
+  /// The better first. crun starts faster, but refuses wherever version 2 of a hybrid has a controller,
+  /// which may come at any time.
+  private func runtimes(for mode: HostReport.CgroupMode) -> [String] {
+    mode == .unified ? ["crun", "runc"] : ["runc", "crun"]
   }
 
   private func exists(_ program: String) async -> Bool {

@@ -42,6 +42,9 @@ public final class ControlDatabase: Sendable {
   /// Yields after every change, at least once for any number of them, and once at the beginning.
   public func watchChanges() -> AsyncStream<Void> { changes.subscribe() }
 
+  /// Wakes who watches, for a change that is in no record.
+  public func announceChange() { changes.notify() }
+
   func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
     try await pool.read(body)
   }

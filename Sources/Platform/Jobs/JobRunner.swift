@@ -34,7 +34,8 @@ struct JobRunner: Sendable {
       && end.reason != .imageNotFound
     let sealed = try await retries ? false : seal(job)
     _ = try await database.endAttempt(attempt, end, retry: retries, artifactsSealed: sealed)
-    try await clean(after: attempt.container)
+    // In a task of its own, because a daemon that ends in this moment should not leave a mount behind.
+    try await Task { try await clean(after: attempt.container) }.value
   }
 
   /// Makes the job's artifacts immutable; false: it has to be tried again later.
@@ -202,6 +203,10 @@ struct JobRunner: Sendable {
     case .ended(let exitCode, false, let time) where (129...192).contains(exitCode):
       return AttemptEnd(
         .failed, .signal, exitCode: exitCode, detail: "its command was killed by signal \(exitCode - 128)", time: time)
+    case .ended(127, false, let time):
+      return AttemptEnd(
+        .failed, .exitCode, exitCode: 127,
+        detail: "its command, or one that it called, was not found in the image (exit code 127)", time: time)
     case .ended(let exitCode, false, let time):
       return AttemptEnd(
         .failed, .exitCode, exitCode: exitCode, detail: "its command ended with exit code \(exitCode)", time: time)

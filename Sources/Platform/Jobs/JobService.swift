@@ -30,6 +30,7 @@ public actor JobService {
   private let logger: Logger
   /// Jobs whose attempt runs in a task of this process.
   private var running: Set<String> = []
+  private var isDraining = false
 
   public init(
     configuration: JobConfiguration, database: ControlDatabase, podman: Podman, gpus: [GPU],
@@ -61,6 +62,16 @@ public actor JobService {
     }
   }
 
+  /// Starts no more jobs, stops those that run and waits for their end; for a host that is given up, such
+  /// as a laptop's. What is queued stays so. ``run()`` must be going on.
+  public func drain(grace: Int = 30) async throws {
+    isDraining = true
+    for job in try await database.unfinishedJobs() where job.state.isActive {
+      _ = try await stop(job.id, grace: grace)
+    }
+    while !running.isEmpty { try await Task.sleep(for: .milliseconds(10)) }
+  }
+
   private func run(_ attempt: Attempt) async {
     var pause = Duration.seconds(1)
     while !Task.isCancelled {
@@ -77,6 +88,8 @@ public actor JobService {
       }
     }
     running.remove(attempt.job)
+    // A job that is tried again has waited in the queue for this.
+    database.announceChange()
   }
 
   /// The attempts that no task looks after yet: those that an earlier daemon left, and the next of
@@ -87,7 +100,7 @@ public actor JobService {
     for job in unfinished where job.state.isActive && running.insert(job.id).inserted {
       attempts.append(try await database.attempt(job.attempt, of: job.id))
     }
-    guard podman.host.canRunContainers else { return attempts }
+    guard podman.host.canRunContainers, !isDraining else { return attempts }
 
     let queue = unfinished.filter { $0.state == .queued }
     let taken = unfinished.filter { $0.state.isActive }.map { Resources($0.request) }
@@ -180,10 +193,12 @@ public actor JobService {
   /// - Throws: ``ControlError`` `conflict` while it has not ended.
   public func remove(_ id: String, artifacts: Bool = false) async throws {
     let job = try await database.job(id)
-    guard job.state.isTerminal, !running.contains(id) else {
+    guard job.state.isTerminal else {
       throw ControlError(
         .conflict, subject: id, "job \(job.name) is \(job.state.rawValue); stop it first: cairn job stop \(id)")
     }
+    // It is being cleaned away after.
+    while running.contains(id) { try await Task.sleep(for: .milliseconds(10)) }
     for attempt in try await database.attempts(of: id) { try await runner.clean(after: attempt.container) }
     try await storage.removeWorkspace(job: id)
     if artifacts {

@@ -50,6 +50,7 @@ extension FileSystem {
     do {
       try checkpoint()
       try removeDeadLayers()
+      try journal.segments.prepareSpare()
       checkpoints.withLock { $0.isFull = false }
     } catch {
       // It is tried again. Writers go on as long as the journal takes their

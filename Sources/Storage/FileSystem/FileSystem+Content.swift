@@ -17,7 +17,7 @@ extension FileSystem {
   /// A piece of a file's content and where its bytes are, to be fetched outside the lock.
   private struct Piece {
     enum Source {
-      case file(any DiskFile, offset: UInt64)
+      case file(SegmentFile, offset: UInt64)
       case chunk(ChunkID, offset: Int)
       case bytes([UInt8])
     }

@@ -47,7 +47,8 @@ public enum Keeper {
     // What this process starts in turn must not hold the mount.
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     unsetenv(variable)
-    return try KernelMount(mountPoint: String(parts[3]), descriptor: descriptor, recordedInit: record, isNew: parts[2] == "new")
+    return try KernelMount(
+      mountPoint: String(parts[3]), descriptor: descriptor, recordedInit: record, isNew: parts[2] == "new")
   }
 
   /// Mounts, and keeps a server running until it ends by itself. Returns the exit code to end with.
@@ -67,12 +68,16 @@ public enum Keeper {
     while true {
       let server = try spawn(configuration, mount, isNew: isNew)
       isNew = false
-      let (status, isUpgrade) = watch(server, &signals)
+      let (status, order) = watch(server, &signals)
       let signal = status & 0x7F
       if signal == 0 {
         let code = status >> 8 & 0xFF
-        if code == 0 && isUpgrade { continue }
+        if code == 0 && order == SIGHUP { continue }
         return code
+      }
+      if order == SIGTERM || order == SIGINT {
+        configuration.log("The storage server died by signal \(signal) while it stopped. See its log for the cause.")
+        return 1
       }
       let now = secondsNow()
       restarts = restarts.filter { now - $0 < configuration.restartWindow } + [now]
@@ -86,16 +91,18 @@ public enum Keeper {
     }
   }
 
-  /// Passes signals on until the server has ended; returns its wait status.
-  private static func watch(_ server: pid_t, _ signals: inout sigset_t) -> (status: Int32, isUpgrade: Bool) {
-    var isUpgrade = false
+  /// Passes signals on until the server has ended; returns its wait status and the last signal
+  /// passed on, or 0.
+  private static func watch(_ server: pid_t, _ signals: inout sigset_t) -> (status: Int32, order: Int32) {
+    var order: Int32 = 0
     while true {
       var status: Int32 = 0
-      if waitpid(server, &status, WNOHANG) == server { return (status, isUpgrade) }
+      if waitpid(server, &status, WNOHANG) == server { return (status, order) }
       var signal: Int32 = 0
       guard sigwait(&signals, &signal) == 0 else { continue }
       if signal == SIGCHLD { continue }
-      isUpgrade = signal == SIGHUP
+      // Once told to stop, it stops.
+      if order != SIGTERM && order != SIGINT { order = signal }
       kill(server, signal)
     }
   }
@@ -122,7 +129,8 @@ public enum Keeper {
     }.joined()
     let arguments = CStrings([configuration.executable] + configuration.arguments)
     let environment = CStrings(
-      ["\(variable)=\(mount.descriptor):\(record):\(isNew ? "new" : "used"):\(mount.mountPoint)"], adding: cairn_environment())
+      ["\(variable)=\(mount.descriptor):\(record):\(isNew ? "new" : "used"):\(mount.mountPoint)"],
+      adding: cairn_environment())
     var process: pid_t = 0
     let code = posix_spawn(
       &process, configuration.executable, &actions, &attributes, arguments.pointers, environment.pointers)

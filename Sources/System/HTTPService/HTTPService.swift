@@ -14,11 +14,18 @@ import Wire
 /// group) decides who gets in.
 public actor HTTPService {
   /// Where to listen.
-  public enum Address: Sendable {
+  public enum Address: Sendable, CustomStringConvertible {
     /// `group` may use the socket too, where the host has such a group.
     case unix(path: String, group: String?)
     /// An address as digits, not a name.
     case tcp(host: String, port: UInt16)
+
+    public var description: String {
+      switch self {
+      case .unix(let path, _): path
+      case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+      }
+    }
   }
 
   /// Bytes of a body that are handed over at a time, at most.
@@ -29,6 +36,7 @@ public actor HTTPService {
   private let logger: Logger
   private var server: HTTPServer?
   private var running: Task<Void, any Error>?
+  private var supervisor: Task<Void, any Error>?
   private var isStopping = false
   private let requestsInProgress = RequestsInProgress()
 
@@ -41,6 +49,11 @@ public actor HTTPService {
   /// Listens and returns once connections are taken.
   /// - Throws: ``ListenError`` where the address can't be had.
   public func start() async throws {
+    try await listen()
+    supervisor = Task { try await supervise() }
+  }
+
+  private func listen() async throws {
     switch address {
     case .unix(let path, let group):
       let umask = try UnixListener.prepare(path)
@@ -49,7 +62,7 @@ public actor HTTPService {
       try await listen(on: .unix(path: path), name: path)
       try UnixListener.open(path, to: group)
     case .tcp(let host, let port):
-      let name = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+      let name = "\(self.address)"
       if host.contains(":") {
         guard let address = try? sockaddr_in6.inet6(ip6: host, port: port) else { throw ListenError.badAddress(name) }
         try await listen(on: address, name: name)
@@ -105,13 +118,34 @@ public actor HTTPService {
     }
   }
 
-  /// Waits until the server ends. It throws when it ended by a fault, such as too many open files.
+  /// Waits until the service is stopped. It throws where it can't go on, because its address is lost
+  /// to somebody else.
   public func wait() async throws {
-    do {
-      try await running?.value
-    } catch {
-      // FlyingFox ends with an error when it is stopped, too.
-      if !isStopping { throw error }
+    try await supervisor?.value
+  }
+
+  /// FlyingFox gives up when accept(2) fails, as it does for want of descriptors: that must not be
+  /// the end of the service.
+  private func supervise() async throws {
+    while true {
+      do {
+        try await running?.value
+      } catch {
+        if isStopping { return }
+        logger.error("The server at \(address) ended and is started again: \(error)")
+      }
+      while true {
+        do {
+          try await Task.sleep(for: .seconds(1))
+          try await listen()
+          break
+        } catch {
+          if isStopping { return }
+          logger.error("\(error)")
+          // Starting it again would take the socket from another daemon.
+          if case ListenError.inUse = error { throw error }
+        }
+      }
     }
   }
 
@@ -121,6 +155,7 @@ public actor HTTPService {
     guard let server else { return }
     isStopping = true
     self.server = nil
+    supervisor?.cancel()
     if case .unix(let path, _) = address { UnixListener.remove(path) }
     let deadline = ContinuousClock.now + .seconds(graceSeconds)
     while requestsInProgress.count > 0 && ContinuousClock.now < deadline {

@@ -77,11 +77,9 @@ public final class WorkerThread: Sendable {
     let code = pthread_create(
       &thread, &attributes,
       { argument in
-        let start = Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
-        _ = cairn_set_thread_name(String(start.name.prefix(15)))
-        start.body()
-        start.finished.withLock { $0 = true }
-        start.finished.wakeAll()
+        let finished = Start.run(argument!)
+        finished.withLock { $0 = true }
+        finished.wakeAll()
         return nil
       }, Unmanaged.passRetained(start).toOpaque())
     pthread_attr_destroy(&attributes)
@@ -89,7 +87,7 @@ public final class WorkerThread: Sendable {
     if code != 0 { fatalError("pthread_create \(name): \(String(cString: strerror(code)))") }
   }
 
-  /// Waits for the body to return.
+  /// Waits for the body to return. The thread has let go of the body by then.
   public func join() {
     _ = finished.wait { $0 ? true : nil }
   }
@@ -103,6 +101,17 @@ public final class WorkerThread: Sendable {
       self.name = name
       self.body = body
       self.finished = finished
+    }
+
+    /// Runs the body and lets go of it. Only then may the thread count as finished: who joins it may
+    /// have promised that nothing holds the body any more (`withoutActuallyEscaping` checks that).
+    /// Not inlined, so that the release is done on return.
+    @inline(never)
+    static func run(_ argument: UnsafeMutableRawPointer) -> Monitor<Bool> {
+      let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+      _ = cairn_set_thread_name(String(start.name.prefix(15)))
+      start.body()
+      return start.finished
     }
   }
 }

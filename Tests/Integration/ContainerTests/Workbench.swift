@@ -77,9 +77,9 @@ final class Workbench: Sendable {
 
   func waitUntilRunning(_ job: Job) async throws {
     for await _ in database.watchChanges() {
-      let state = try await database.job(job.id).state
-      if state == .running { return }
-      try #require(!state.isTerminal, "job ended before it ran: \(try await database.job(job.id))")
+      let now = try await database.job(job.id)
+      if now.state == .running { return }
+      try #require(!now.state.isTerminal, "the job ended before it ran: \(now)")
     }
   }
 }

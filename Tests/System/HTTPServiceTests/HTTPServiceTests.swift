@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Linux
 import Logging
 import Testing
 import UnixHTTP
@@ -219,7 +220,9 @@ func withService(_ router: Router, _ body: (UnixHTTPClient) async throws -> Void
 
   @Test func stoppingWaitsForARequestInProgress() async throws {
     var router = Router()
+    let hasBegun = Monitor(false)
     router.add("GET", "/slow") { _ in
+      hasBegun.withLock { $0 = true }
       try await Task.sleep(for: .milliseconds(300))
       return .text("done")
     }
@@ -227,12 +230,42 @@ func withService(_ router: Router, _ body: (UnixHTTPClient) async throws -> Void
     let service = HTTPService(address: .unix(path: path, group: nil), router: router, logger: Logger(label: "test"))
     try await service.start()
     async let answer = UnixHTTPClient(socketPath: path).send("GET", "/slow")
-    try await Task.sleep(for: .milliseconds(100))
+    while !hasBegun.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
     let start = ContinuousClock.now
     await service.stop(graceSeconds: 5)
     let text = try await String(decoding: answer, as: UTF8.self)
     #expect(text == "done")
     #expect(ContinuousClock.now - start < .seconds(3))
-    try await service.wait()
+  }
+
+  /// In a process of its own, since the limit is the process's.
+  @Test func aServiceThatRanOutOfDescriptorsComesBack() async {
+    await #expect(processExitsWith: .success) {
+      var router = Router()
+      router.add("GET", "/") { _ in .text("here") }
+      let path = "/tmp/cairn-service.\(getpid()).limit.sock"
+      let service = HTTPService(address: .unix(path: path, group: nil), router: router, logger: Logger(label: "test"))
+      try await service.start()
+      let client = UnixHTTPClient(socketPath: path)
+      _ = try await client.send("GET", "/")
+      var limit = rlimit(rlim_cur: 64, rlim_max: 1024)
+      setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+      var last = dup(0)
+      while case let next = dup(0), next >= 0 { last = next }
+      // One descriptor is left: the client's, with none for the server to accept on.
+      close(last)
+      let refused = try? await client.request("GET", "/", idleSeconds: 1)
+      limit.rlim_cur = 1024
+      setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+      guard refused == nil else { exit(2) }
+      for _ in 0..<100 {
+        try await Task.sleep(for: .milliseconds(100))
+        if (try? await client.send("GET", "/")) != nil {
+          await service.stop(graceSeconds: 0)
+          exit(0)
+        }
+      }
+      exit(3)
+    }
   }
 }

@@ -12,7 +12,8 @@ struct ProjectList: AsyncParsableCommand {
     if output.json { return try Terminal.print(json: API.ProjectList(projects: projects)) }
     var table = Table(("NAME", .left), ("JOBS", .right), ("UNFINISHED", .right), ("CREATED", .left))
     for project in projects {
-      table.add(project.name, "\(project.jobs)", "\(project.unfinishedJobs)", describe(time: project.createdNanoseconds))
+      table.add(
+        project.name, "\(project.jobs)", "\(project.unfinishedJobs)", describe(time: project.createdNanoseconds))
     }
     Terminal.print(table.text)
   }
