@@ -25,7 +25,7 @@ final class MountedStore {
     posix_spawn_file_actions_adddup2(&actions, pair[1], STDIN_FILENO)
     posix_spawn_file_actions_adddup2(&actions, pair[1], STDOUT_FILENO)
     server = try spawnServer(["serve", base + "/store", base + "/mount"], &actions)
-    close(pair[1])
+    Glibc.close(pair[1])
     commands = fdopen(pair[0], "r+")
     guard answer() == "ready" else { throw TestFailure("mount-server did not mount; it says why above.") }
     try check(chmod(root, 0o777), "chmod", root)
