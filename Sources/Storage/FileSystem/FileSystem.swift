@@ -69,6 +69,7 @@ public final class FileSystem: Sendable {
     journal = state.journal
     lock = Monitor(state)
     try makeSkeleton()
+    try findOrphans()
     if !options.isTakeover { releaseOrphans() }
     let thread = WorkerThread(name: "checkpoint") { self.checkpointLoop() }
     checkpointer.withLock { $0 = thread }

@@ -80,7 +80,7 @@ struct ModelContent {
   }
 
   mutating func truncate(to length: UInt64) {
-    if length < size {
+    if length <= size {
       clear(length..<Self.limit)
       taken.remove(contentsOf: length..<Self.limit)
     }

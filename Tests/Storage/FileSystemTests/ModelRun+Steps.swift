@@ -111,7 +111,7 @@ extension ModelRun {
     if [FileType.characterDevice, FileType.blockDevice].contains(new.mode & FileType.mask) { new.device = 0x103 }
     let caller = caller()
     var made: NodeID?
-    try both("make \(parent) \(name) mode \(String(new.mode, radix: 8)) umask \(String(new.umask, radix: 8))") {
+    try both("make \(parent) \(shown(name)) mode \(String(new.mode, radix: 8)) umask \(String(new.umask, radix: 8))") {
       let attributes = try fileSystem.make(parent, name, new, caller)
       made = attributes.node
       return attributes.node
@@ -143,7 +143,7 @@ extension ModelRun {
     if let target, random(10) != 0 { isDirectory = try model.node(target).isDirectory }
     // The kernel has looked it up before.
     if let target { references[target, default: 0] += try reference(parent, name) }
-    try both("\(isDirectory ? "rmdir" : "unlink") \(parent) \(name)") {
+    try both("\(isDirectory ? "rmdir" : "unlink") \(parent) \(shown(name))") {
       if isDirectory {
         try fileSystem.removeDirectory(parent, name, Caller())
       } else {
@@ -179,7 +179,7 @@ extension ModelRun {
         references[target, default: 0] += try reference(directory, name)
       }
     }
-    try both("rename \(parent) \(name) to \(newParent) \(newName) flags \(flags.rawValue)") {
+    try both("rename \(parent) \(shown(name)) to \(newParent) \(shown(newName)) flags \(flags.rawValue)") {
       try fileSystem.rename(parent, name, to: newParent, newName, flags, Caller())
       guard flags.contains(.whiteout), let left = try? fileSystem.lookup(parent, name) else { return UInt64(0) }
       references[left.node, default: 0] += 1
@@ -194,7 +194,7 @@ extension ModelRun {
     let target = node(in: volume) { !$0.isDirectory } ?? anyNode()
     let parent = directory(in: random(30) == 0 ? self.volume() : volume)
     let name = name()
-    try both("link \(target) to \(parent) \(name)") {
+    try both("link \(target) to \(parent) \(shown(name))") {
       let attributes = try fileSystem.link(target, to: parent, name, Caller())
       references[attributes.node, default: 0] += 1
       return attributes.linkCount
@@ -208,7 +208,7 @@ extension ModelRun {
     let parent = directory(in: volume())
     let name = existingName(in: parent)
     var found: NodeID?
-    try both("lookup \(parent) \(name)") {
+    try both("lookup \(parent) \(shown(name))") {
       found = try fileSystem.lookup(parent, name).node
       return found!
     } _: { model, id in
@@ -304,7 +304,7 @@ extension ModelRun {
       if random(20) == 0 { value.append(0) }
     }
     if random(4) == 0 {
-      return try both("remove attribute \(name) of \(id)") {
+      return try both("remove attribute \(shown(name)) of \(id)") {
         try fileSystem.removeExtendedAttribute(id, name, Caller())
       } _: { model, _ in
         try model.removeAttribute(id, name)

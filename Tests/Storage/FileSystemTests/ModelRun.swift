@@ -313,6 +313,9 @@ final class ModelRun {
   }
 }
 
+/// A name for the log.
+func shown(_ name: [UInt8]) -> String { "“\(String(decoding: name.prefix(12), as: UTF8.self))”" }
+
 extension SeededGenerator {
   static func pool(seed: UInt64, count: Int) -> [UInt8] {
     var generator = SeededGenerator(seed: seed)
