@@ -77,6 +77,7 @@ public final class FileSystem: Sendable {
     journal = state.journal
     lock = Monitor(state)
     try makeSkeleton()
+    try findOrphans()
     if !options.isTakeover { releaseOrphans() }
     let checkpointer = WorkerThread(name: "checkpoint") { self.checkpointLoop() }
     let collector = WorkerThread(name: "collector") { self.collectorLoop() }
