@@ -160,10 +160,13 @@ let tests: [Target] = [
     path: "Tests/Integration/MountServer",
     swiftSettings: settings),
   .testTarget(
-    name: "MountTests", dependencies: ["Fuse", "Linux", "CLinux", "MountCalls", "mount-server"],
+    name: "MountTests",
+    dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux", "MountCalls", "mount-server"],
     path: "Tests/Integration/MountTests", swiftSettings: settings),
   .testTarget(
-    name: "FileSystemTests", dependencies: ["FileSystem"], path: "Tests/Storage/FileSystemTests",
+    name: "FileSystemTests",
+    dependencies: ["CSQLite", "Catalog", "Chunks", "FileSystem", "Journal", "Linux", "TestSupport"],
+    path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
   .testTarget(
     name: "StorageDaemonTests", dependencies: ["cairnfsd", "Linux", "StorageAPI", "UnixHTTP"],
@@ -171,6 +174,18 @@ let tests: [Target] = [
   .testTarget(
     name: "CommandLineTests", dependencies: ["cairn", "cairnd", "cairnfsd"],
     path: "Tests/Integration/CommandLineTests", swiftSettings: settings),
+  .testTarget(
+    name: "JobStatesTests", dependencies: ["JobStates"], path: "Tests/Platform/JobStatesTests", swiftSettings: settings),
+  .testTarget(
+    name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates"],
+    path: "Tests/Platform/ControlDatabaseTests", swiftSettings: settings),
+  .testTarget(
+    name: "ContainersTests", dependencies: ["Containers"], path: "Tests/Platform/ContainersTests",
+    swiftSettings: settings),
+  .testTarget(name: "GPUsTests", dependencies: ["GPUs"], path: "Tests/Platform/GPUsTests", swiftSettings: settings),
+  .testTarget(
+    name: "JobsTests", dependencies: ["Jobs", "Containers", "ControlDatabase", "JobStates"],
+    path: "Tests/Platform/JobsTests", swiftSettings: settings),
   .testTarget(
     name: "ContainerTests", dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", logging, subprocess],
     path: "Tests/Integration/ContainerTests", swiftSettings: settings),

@@ -73,10 +73,17 @@ processes_below() {
   done
 }
 
+# Containers of the directory's control plane, ended ones too. There is no podman where only the storage was started.
+containers_of() {
+  if command -v podman >/dev/null; then
+    podman ps --all --quiet --filter "label=io.cairn.instance=$1/control"
+  fi
+}
+
 # Succeeds when nothing below the directory is mounted and nothing from it runs; says what is left otherwise.
 nothing_left() {
   local left
-  left=$(mounts_below "$1" && processes_below "$1")
+  left=$(mounts_below "$1" && processes_below "$1" && containers_of "$1")
   if [[ -n $left ]]; then
     printf 'Left behind:\n%s\n' "$left" >&2
     return 1
@@ -85,8 +92,11 @@ nothing_left() {
 
 # For a trap: stops what runs and removes the directory, whatever state a failure left it in.
 clean_up() {
-  local directory=$1 mount
+  local directory=$1 container mount
   stop_daemon "$directory" || true
+  while read -r container; do
+    podman rm --force --time 0 "$container" >/dev/null || true
+  done < <(containers_of "$directory")
   while read -r mount; do
     umount --lazy "$mount" || true
   done < <(mounts_below "$directory" | tac)

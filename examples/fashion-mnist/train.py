@@ -118,7 +118,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, default="/storage/datasets/fashion-mnist")
     parser.add_argument("--output", type=pathlib.Path, default="/artifacts")
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--learning-rate", type=float, default=0.05)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--seed", type=int, default=1)

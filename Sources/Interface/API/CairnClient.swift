@@ -139,6 +139,16 @@ public struct CairnClient: Sendable {
   public func usage() async throws -> Usage { try await http.get("/v1/storage/usage") }
   public func statistics() async throws -> StorageStatistics { try await http.get("/v1/storage/stats") }
 
+  /// Deletes what no file refers to any more.
+  public func collectGarbage() async throws -> GarbageCollection {
+    try await http.decode(GarbageCollection.self, http.send("POST", "/v1/storage/gc"), of: "/v1/storage/gc")
+  }
+
+  /// Reads the whole store to find damage, and with `repair` mends what can be derived.
+  public func check(repair: Bool) async throws -> CheckResult {
+    try await http.post("/v1/storage/check", CheckRequest(repair: repair))
+  }
+
   // MARK: Workspaces
 
   /// Those of `digests` (hexadecimal) that the store lacks. The others stay for an hour at least.

@@ -31,5 +31,10 @@ extension ControlAPI {
     }
     routes.add("GET", "/v1/storage/usage") { _ in try .json(try await storage.usage()) }
     routes.add("GET", "/v1/storage/stats") { _ in try .json(try await storage.statistics()) }
+    routes.add("POST", "/v1/storage/gc") { _ in try .json(try await storage.collectGarbage()) }
+    routes.add("POST", "/v1/storage/check") { request in
+      let wanted: CheckRequest = try await request.json()
+      return try .json(try await storage.check(repair: wanted.repair))
+    }
   }
 }

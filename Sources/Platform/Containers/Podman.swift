@@ -65,7 +65,11 @@ public struct Podman: Sendable {
 
   /// Removes a container, and ends it first if it still runs. Does nothing if there is none.
   public func remove(_ name: String) async throws {
-    try await podman("remove container \(name)", ["rm", "--force", "--ignore", "--time", "0", name], seconds: 120)
+    let arguments = ["rm", "--force", "--ignore", "--time", "0", name]
+    // Where a container's monitor was killed the first try fails, but corrects podman's records.
+    if try await run("remove container \(name)", arguments, seconds: 120).status != 0 {
+      try await podman("remove container \(name)", arguments, seconds: 120)
+    }
     MemoryCgroup(container: name, host: host)?.remove()
   }
 

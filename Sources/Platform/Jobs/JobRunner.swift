@@ -24,7 +24,10 @@ struct JobRunner: Sendable {
   }
 
   /// Returns when the attempt has ended, or, without having changed anything more, when the task is cancelled.
-  func run(_ attempt: Attempt) async throws {
+  /// - Parameter number: the attempt's; how far it is, the database says.
+  func run(_ number: Int, of job: String) async throws {
+    let attempt = try await database.attempt(number, of: job)
+    guard !attempt.state.isTerminal else { return try await clean(after: attempt.container) }
     let end = try await untilEnd(of: attempt)
     try Task.checkCancellation()
 
@@ -99,6 +102,11 @@ struct JobRunner: Sendable {
       _ = try await database.attemptRuns(attempt, startedAt: status?.startedAt ?? nanosecondsNow(), imageDigest: nil)
     }
     let end = try await podman.wait(for: attempt.container, memoryLimit: job.request.memoryBytes)
+    if case .ended(1, _, let time) = end, let cause = try startFailure(of: attempt) {
+      return AttemptEnd(
+        .failed, .exitCode, exitCode: 127, detail: "its command \(job.request.command[0]) could not be run: \(cause)",
+        time: time)
+    }
     return Self.end(of: end, memoryBytes: job.request.memoryBytes)
   }
 
@@ -133,6 +141,18 @@ struct JobRunner: Sendable {
           masked: configuration.maskedPaths + [configuration.directory]))
     }
     return digest
+  }
+
+  /// What a container's init process wrote where it could not run the command; it ends with 1 then, as
+  /// many commands do. nil: it ran.
+  private func startFailure(of attempt: Attempt) throws -> String? {
+    let log = ContainerLogFile(path: files.log(of: attempt.job, attempt: attempt.number))
+    let lines = try log.read()
+    let complaint = "failed to exec pid1: "
+    guard lines.count == 1, lines[0].text.hasPrefix("ERROR (catatonit:"),
+      let range = lines[0].text.firstRange(of: complaint)
+    else { return nil }
+    return String(lines[0].text[range.upperBound...])
   }
 
   private func failing<Value>(_ reason: JobReason, _ body: () async throws -> Value) async throws -> Value {

@@ -53,6 +53,8 @@ public actor JobService {
   public func run() async throws {
     if podman.host.canRunContainers { try await removeLeftovers() }
     try await withThrowingDiscardingTaskGroup { group in
+      defer { group.cancelAll() }
+      group.addTask { try await self.remindOfSealing() }
       for await _ in database.watchChanges() {
         try await sealRemaining()
         for attempt in try await attemptsToRun() {
@@ -76,7 +78,7 @@ public actor JobService {
     var pause = Duration.seconds(1)
     while !Task.isCancelled {
       do {
-        try await runner.run(attempt)
+        try await runner.run(attempt.number, of: attempt.job)
         break
       } catch {
         if Task.isCancelled { break }
@@ -135,6 +137,14 @@ public actor JobService {
   private func sealRemaining() async throws {
     for job in try await database.jobsToSeal() where !running.contains(job.id) {
       if try await runner.seal(job) { try await database.artifactsSealed(of: job.id) }
+    }
+  }
+
+  /// What could not be sealed is tried again some seconds later.
+  private func remindOfSealing() async throws {
+    while true {
+      try await Task.sleep(for: .seconds(10))
+      if try await !database.jobsToSeal().isEmpty { database.announceChange() }
     }
   }
 

@@ -7,21 +7,24 @@ extension Catalog {
   ///
   /// Commits go on meanwhile; it sees the state that it began with. It takes 32 bytes of memory or
   /// so for each chunk, and reads the whole file.
-  public func check() throws(CatalogError) -> [String] {
+  public func check() throws(CatalogError) -> [String] { try checkChunkTable().findings }
+
+  /// The same, and the chunks that maps name and that are not there.
+  public func checkChunkTable() throws(CatalogError) -> (findings: [String], missing: Set<ChunkID>) {
     try read { (connection) throws(CatalogError) in
       try connection.snapshot { () throws(CatalogError) in
         var findings = try connection.statement("PRAGMA integrity_check").all { $0.text(0) }
         if findings == ["ok"] { findings = [] }
         let references = try connection.countReferences(&findings)
-        try connection.checkChunks(references, &findings)
-        return findings
+        let missing = try connection.checkChunks(references, &findings)
+        return (findings, missing)
       }
     }
   }
 }
 
 extension Connection {
-  fileprivate func countReferences(_ findings: inout [String]) throws(CatalogError) -> [ChunkID: Int64] {
+  func countReferences(_ findings: inout [String]) throws(CatalogError) -> [ChunkID: Int64] {
     var references: [ChunkID: Int64] = [:]
     try statement("SELECT layer, ino, page, map FROM extent").forEach { row in
       let page = row.uint64(2)
@@ -36,7 +39,9 @@ extension Connection {
     return references
   }
 
-  fileprivate func checkChunks(_ references: [ChunkID: Int64], _ findings: inout [String]) throws(CatalogError) {
+  fileprivate func checkChunks(
+    _ references: [ChunkID: Int64], _ findings: inout [String]
+  ) throws(CatalogError) -> Set<ChunkID> {
     var missing = references
     var liveBytes: [UInt64: UInt64] = [:]
     var packs: Set<UInt64> = []
@@ -67,5 +72,6 @@ extension Connection {
     for pack in packs.sorted() { findings.append("pack \(pack) has chunks, but is not there") }
     let kept = try readChunkTotals()
     if kept != totals { findings.append("the totals of chunks are kept as \(kept), but \(totals) are found") }
+    return Set(missing.keys)
   }
 }

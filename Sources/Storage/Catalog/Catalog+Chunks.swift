@@ -73,12 +73,14 @@ extension Catalog {
     try write { (connection) throws(CatalogError) in
       let references = try connection.statement("SELECT refs FROM chunk WHERE id = ?")
       let delete = try connection.statement("DELETE FROM chunk WHERE id = ?")
+      let release = try connection.statement("DELETE FROM quarantine WHERE chunk = ?")
       for chunk in chunks.sorted() {
         let count = try references.bind(chunk).first { $0.int64(0) }
         guard count ?? 0 == 0 else {
           throw CatalogError(.failed, "forget chunk \(chunk)", "files refer to it")
         }
         try delete.bind(chunk).run()
+        try release.bind(chunk).run()
       }
     }
   }
@@ -104,26 +106,32 @@ extension Catalog {
   ) throws(CatalogError) {
     try write { (connection) throws(CatalogError) in
       try connection.store(packs)
-      let select = try connection.statement("SELECT \(ChunkLocation.columns), refs FROM chunk WHERE id = ?")
-      let update = try connection.statement(
-        "UPDATE chunk SET pack = ?, offset = ?, stored_length = ?, length = ?, codec = ? WHERE id = ?")
-      var live = LiveChanges()
-      for (chunk, location) in moves.sorted(by: { $0.chunk < $1.chunk }) {
-        let old = try select.bind(chunk).first { (row) throws(CatalogError) in
-          (location: try ChunkLocation(row, first: 0), isLive: row.int64(5) > 0)
-        }
-        guard let old else { throw CatalogError(.failed, "relocate chunk \(chunk)", "there is no such chunk") }
-        guard old.location.length == location.length else {
-          throw CatalogError(
-            .failed, "relocate chunk \(chunk)", "it has \(old.location.length) bytes, its copy \(location.length)")
-        }
-        try update.bind(location).bind(chunk).run()
-        if old.isLive {
-          live.remove(old.location)
-          live.add(location)
-        }
-      }
-      try live.apply(to: connection)
+      try connection.relocate(moves)
     }
+  }
+}
+
+extension Connection {
+  func relocate(_ moves: [(chunk: ChunkID, location: ChunkLocation)]) throws(CatalogError) {
+    let select = try statement("SELECT \(ChunkLocation.columns), refs FROM chunk WHERE id = ?")
+    let update = try statement(
+      "UPDATE chunk SET pack = ?, offset = ?, stored_length = ?, length = ?, codec = ? WHERE id = ?")
+    var live = LiveChanges()
+    for (chunk, location) in moves.sorted(by: { $0.chunk < $1.chunk }) {
+      let old = try select.bind(chunk).first { (row) throws(CatalogError) in
+        (location: try ChunkLocation(row, first: 0), isLive: row.int64(5) > 0)
+      }
+      guard let old else { throw CatalogError(.failed, "relocate chunk \(chunk)", "there is no such chunk") }
+      guard old.location.length == location.length else {
+        throw CatalogError(
+          .failed, "relocate chunk \(chunk)", "it has \(old.location.length) bytes, its copy \(location.length)")
+      }
+      try update.bind(location).bind(chunk).run()
+      if old.isLive {
+        live.remove(old.location)
+        live.add(location)
+      }
+    }
+    try live.apply(to: self)
   }
 }

@@ -44,6 +44,8 @@ struct ReferenceChanges {
       let old = try select.bind(chunk).first { (row) throws(CatalogError) in
         (references: row.int64(0), location: try ChunkLocation(row, first: 1))
       }
+      // Maps that name a chunk which was lost may go; new ones may not come.
+      if old == nil && change < 0 { continue }
       guard let old else {
         throw CatalogError(.damaged, "count references to chunk \(chunk)", "there is no such chunk")
       }

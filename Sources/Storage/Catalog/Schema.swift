@@ -110,6 +110,13 @@ enum Schema {
       bytes INTEGER NOT NULL,             -- length of the file
       live_bytes INTEGER NOT NULL         -- sum of stored_length over its chunks with refs > 0
     ) STRICT;
+
+    -- Chunks whose record was found damaged or missing. What is written anew never shares them.
+    CREATE TABLE quarantine (
+      chunk INTEGER PRIMARY KEY,
+      found INTEGER NOT NULL,             -- time
+      reason TEXT NOT NULL                -- a sentence
+    ) STRICT;
     """
 
   /// Brings a new, empty file to the current version, or checks that an old one has it.

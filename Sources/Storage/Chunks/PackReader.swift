@@ -20,7 +20,49 @@ public final class PackReader: Sendable {
   public func read(
     _ location: ChunkLocation, _ digest: Digest, into content: UnsafeMutableRawBufferPointer
   ) throws(ChunkError) {
-    precondition(location.pack == pack && content.count == Int(location.length))
+    try withRecord(location, digest) { (record, header) throws(ChunkError) in
+      try decode(record, header, location, into: content)
+    }
+  }
+
+  /// Calls `body` with a chunk's record, header and payload, whose checksum holds, once its content
+  /// was proven to have the digest: what reads in daily use leave to ``PackScanner``.
+  func withVerifiedRecord<Result>(
+    _ location: ChunkLocation, _ digest: Digest,
+    _ body: (UnsafeRawBufferPointer, RecordHeader) throws(ChunkError) -> Result
+  ) throws(ChunkError) -> Result {
+    try withRecord(location, digest) { (record, header) throws(ChunkError) in
+      let content = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(location.length), alignment: 16)
+      defer { content.deallocate() }
+      try decode(record, header, location, into: content)
+      guard Digest(of: UnsafeRawBufferPointer(content)) == digest else {
+        throw .damaged(pack: pack, offset: location.offset, reason: "its content has another digest")
+      }
+      return try body(record, header)
+    }
+  }
+
+  /// Reads a chunk and hashes it, to prove that it is what was stored.
+  public func verify(_ location: ChunkLocation, _ digest: Digest) throws(ChunkError) {
+    try withVerifiedRecord(location, digest) { (_, _) in }
+  }
+
+  private func decode(
+    _ record: UnsafeRawBufferPointer, _ header: RecordHeader, _ location: ChunkLocation,
+    into content: UnsafeMutableRawBufferPointer
+  ) throws(ChunkError) {
+    precondition(content.count == Int(location.length))
+    let payload = UnsafeRawBufferPointer(rebasing: record[RecordHeader.length...])
+    guard Compression.decode(payload, header.codec, into: content) else {
+      throw .damaged(pack: pack, offset: location.offset, reason: "it does not decompress")
+    }
+  }
+
+  private func withRecord<Result>(
+    _ location: ChunkLocation, _ digest: Digest,
+    _ body: (UnsafeRawBufferPointer, RecordHeader) throws(ChunkError) -> Result
+  ) throws(ChunkError) -> Result {
+    precondition(location.pack == pack)
     func damaged(_ reason: String) -> ChunkError { .damaged(pack: pack, offset: location.offset, reason: reason) }
     guard
       RecordHeader.isPossible(location.codec, storedLength: location.storedLength, length: location.length)
@@ -41,8 +83,7 @@ public final class PackReader: Sendable {
     guard let header = RecordHeader(record) else { throw damaged("there is no record") }
     guard header == expected else { throw damaged("it is the record of another chunk") }
     guard header.checksumHolds(record) else { throw damaged("its checksum is wrong") }
-    let payload = UnsafeRawBufferPointer(rebasing: record[RecordHeader.length...])
-    guard Compression.decode(payload, header.codec, into: content) else { throw damaged("it does not decompress") }
+    return try body(record, header)
   }
 }
 

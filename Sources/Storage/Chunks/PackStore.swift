@@ -83,13 +83,29 @@ public final class PackStore: Sendable {
     let header = RecordHeader(
       codec: codec, storedLength: UInt32(storedLength), length: UInt32(content.count), digest: digest)
     header.encode(into: buffer)
+    return try append(UnsafeRawBufferPointer(rebasing: buffer[..<Int(header.paddedLength)]), header)
+  }
 
+  /// Stores a chunk of this store once more, its record as it is, after proving that it is whole. It
+  /// survives a power cut after the next ``sync()``; the record at `location` stays.
+  public func copy(_ location: ChunkLocation, _ digest: Digest) throws(ChunkError) -> ChunkLocation {
+    try reader(location.pack).withVerifiedRecord(location, digest) { (record, header) throws(ChunkError) in
+      let padded = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(header.paddedLength), alignment: 16)
+      defer { padded.deallocate() }
+      padded.copyMemory(from: record)
+      for index in record.count..<padded.count { padded[index] = 0 }
+      return try append(UnsafeRawBufferPointer(padded), header)
+    }
+  }
+
+  private func append(_ record: UnsafeRawBufferPointer, _ header: RecordHeader) throws(ChunkError) -> ChunkLocation {
     let place = try takePlace(header.paddedLength)
     let entry = PackIndexEntry(
-      digest: digest, offset: place.offset, storedLength: header.storedLength, length: header.length, codec: codec)
+      digest: header.digest, offset: place.offset, storedLength: header.storedLength, length: header.length,
+      codec: header.codec)
     defer { sealFullPacks() }
     do {
-      try place.file.write(UnsafeRawBufferPointer(rebasing: buffer[..<Int(header.paddedLength)]), at: place.offset)
+      try place.file.write(record, at: place.offset)
     } catch {
       // The place stays empty; a scan skips it, and the index does not name it.
       finishWriting(place.pack, nil)
@@ -238,6 +254,13 @@ public final class PackStore: Sendable {
     writer.withLock { _ = $0.open.removeValue(forKey: number) }
   }
 
+  /// Lets the next append begin a new pack, and seals `pack` as soon as nobody writes to it: only then
+  /// can it be removed. Nothing if it is not the one that is written to.
+  public func finish(pack: UInt64) {
+    writer.withLock { if $0.active == pack { $0.active = nil } }
+    sealFullPacks()
+  }
+
   /// Waits for the appends under way, seals every pack, and makes all survive a power cut. Later appends
   /// throw; reads go on.
   public func close() throws(ChunkError) {
@@ -275,12 +298,12 @@ public final class PackStore: Sendable {
 
   // MARK: Housekeeping
 
-  /// Removes a sealed pack. Who holds a reader of it can go on reading.
+  /// Removes a sealed pack, or forgets one whose file is gone. Who holds a reader of it can go on reading.
   public func remove(pack: UInt64) throws(ChunkError) {
     if writer.withLock({ $0.open[pack] != nil }) { throw .inUse(pack: pack) }
     guard table.withLock({ $0.entries[pack] != nil }) else { throw .missing(pack: pack) }
     do {
-      try disk.remove(PackFormat.path(pack))
+      do { try disk.remove(PackFormat.path(pack)) } catch  where error.code == ENOENT {}
       table.withLock { $0.remove(pack) }
       try disk.syncDirectory(PackFormat.directory)
     } catch {

@@ -78,7 +78,10 @@ final class Checkpoint: @unchecked Sendable {
     try chunkContent(chunkStore, journal)
     var batch = CatalogBatch(counters: counters)
     let pending = try chunkStore.makePendingDurable()
-    newChunks = pending.chunks
+    if !pending.healed.isEmpty {
+      try catalog.heal(pending.healed.map { ($0.id, $0.location) }, packs: pending.packs)
+    }
+    newChunks = pending.chunks + pending.healed
     batch.chunks = pending.chunks
     batch.packs = pending.packs
     batch.counters.nextChunk = chunkStore.nextChunk
@@ -147,9 +150,21 @@ final class Checkpoint: @unchecked Sendable {
   func settle(_ state: State) {
     // Bytes that were staged before the freeze can be referred to by what was frozen and by what
     // changed since (a copy, a shift), and by nothing else.
-    for frozen in nodes { translate(frozen.node) }
+    for frozen in nodes {
+      adopt(frozen)
+      translate(frozen.node)
+    }
     for node in state.dirty.nodes { translate(node) }
     for frozen in nodes { unpin(frozen.node, state) }
+  }
+
+  /// Pages that did not change since the freeze are as they were written. What lay beside the staged
+  /// bytes may have been cut anew with them, and the chunks that it was are garbage now.
+  private func adopt(_ frozen: FrozenNode) {
+    let node = frozen.node
+    for (number, extents) in frozen.pages where node.pages[number] != nil && !node.dirtyPages.contains(number) {
+      node.pages[number] = extents
+    }
   }
 
   private func translate(_ node: Node) {

@@ -1,72 +1,105 @@
 import Catalog
 import Chunks
 import Linux
-import Synchronization
 
 /// Chunks by number: stores new content once, and reads it back verified. Thread-safe.
 ///
 /// A chunk that is stored is *pending* until a checkpoint has made its pack durable and put its row
 /// into the catalog.
+///
+/// One whose record can't be read goes into *quarantine*: its files can't be read, and content like
+/// it is stored anew, in the place of the old record.
 final class ChunkStore: Sendable {
   let packs: PackStore
   let parameters: ChunkParameters
-  private let catalog: Catalog
+  let catalog: Catalog
   private let cache: ChunkCache
-  private let state: Mutex<State>
+  let state: Monitor<State>
+  /// Told what a program can't be told.
+  let report: @Sendable (String) -> Void
 
-  private struct State {
+  struct State {
     var next: ChunkID
     var pending: [Digest: ChunkRow] = [:]
     var pendingByID: [ChunkID: Digest] = [:]
     /// Rows of chunks read lately, so that a read need not ask the catalog; emptied when it is full.
     var rows: [ChunkID: ChunkRow] = [:]
+    /// Chunks that can't be read. One that is pending as well was stored anew.
+    var quarantined: [Digest: ChunkRow] = [:]
+    /// Counts changes of what the catalog has: an answer of the catalog from before one may be wrong.
+    var version: UInt64 = 0
+    var deletion = Deletion()
   }
 
   /// Some 20 MiB.
   private static let mostRows = 200_000
 
-  init(packs: PackStore, catalog: Catalog, parameters: ChunkParameters, nextChunk: ChunkID, cacheBytes: Int) {
+  init(
+    packs: PackStore, catalog: Catalog, parameters: ChunkParameters, nextChunk: ChunkID, cacheBytes: Int,
+    report: @escaping @Sendable (String) -> Void
+  ) throws(CatalogError) {
     self.packs = packs
     self.parameters = parameters
     self.catalog = catalog
     cache = ChunkCache(capacityBytes: cacheBytes)
-    state = Mutex(State(next: nextChunk))
+    self.report = report
+    var state = State(next: nextChunk)
+    for chunk in try catalog.quarantined() { state.quarantined[chunk.row.digest] = chunk.row }
+    self.state = Monitor(state)
   }
 
   var hasPending: Bool { state.withLock { !$0.pending.isEmpty } }
   var nextChunk: ChunkID { state.withLock { $0.next } }
 
-  /// Stores content, or finds that it is stored already. Returns the chunk's number.
-  func store(_ content: UnsafeRawBufferPointer) throws -> (id: ChunkID, digest: Digest) {
+  /// Stores content, or finds that it is stored already. Returns the chunk's number. A chunk that is
+  /// `promised` stays for an hour, whether or not anything refers to it.
+  func store(
+    _ content: UnsafeRawBufferPointer, promised: Bool = false
+  ) throws -> (id: ChunkID, digest: Digest) {
     let digest = Digest(of: content)
-    if let row = try find(digest) { return (row.id, digest) }
-    let location = try packs.append(digest, content)
-    let id = state.withLock { state in
-      // Another thread may have stored the same content meanwhile; its copy is used, this one is garbage.
-      if let row = state.pending[digest] { return row.id }
-      let row = ChunkRow(id: state.next, digest: digest, location: location)
-      state.next += 1
-      state.pending[digest] = row
-      state.pendingByID[row.id] = digest
-      return row.id
+    let ticket = state.withLock { $0.deletion.beginStore() }
+    defer {
+      state.withLock { $0.deletion.endStore(ticket) }
+      state.wakeAll()
     }
-    return (id, digest)
+    var location: ChunkLocation?
+    while true {
+      let found = try find(digest, promised: promised)
+      if let row = found.row { return (row.id, digest) }
+      let new = try location ?? packs.append(digest, content)
+      location = new
+      // Another thread may have stored the same content meanwhile: its copy is used, this one is garbage.
+      let id = state.withLock { $0.version == found.version ? $0.add(digest, new, promised: promised) : nil }
+      if let id { return (id, digest) }
+    }
   }
 
-  func find(_ digest: Digest) throws(CatalogError) -> ChunkRow? {
-    if let row = state.withLock({ $0.pending[digest] }) { return row }
-    return try catalog.chunk(digest: digest)
+  /// The row of content that is stored and can be read, and the version of the state that it is true of.
+  private func find(_ digest: Digest, promised: Bool) throws(CatalogError) -> (row: ChunkRow?, version: UInt64) {
+    while true {
+      let (known, isDamaged, version) = state.withLock { state in
+        let row = state.pending[digest]
+        if promised, let row { state.deletion.promise(row.id) }
+        return (row, state.quarantined[digest] != nil, state.version)
+      }
+      if known != nil || isDamaged { return (known, version) }
+      guard let row = try catalog.chunk(digest: digest) else { return (nil, version) }
+      if claim([row.id], version, promised: promised) { return (row, version) }
+    }
   }
 
   /// The rows of chunks that the catalog does not have yet, with the packs they are in. All of them
   /// are durable when this returns.
-  func makePendingDurable() throws(ChunkError) -> (chunks: [ChunkRow], packs: [PackRow]) {
-    let rows = state.withLock { Array($0.pending.values) }
-    guard !rows.isEmpty else { return ([], []) }
+  /// Those among them that were stored anew, and are in the catalog already, come by themselves.
+  func makePendingDurable() throws(ChunkError) -> (chunks: [ChunkRow], healed: [ChunkRow], packs: [PackRow]) {
+    let (rows, quarantined) = state.withLock { state in
+      (Array(state.pending.values), Set(state.quarantined.isEmpty ? [] : state.quarantined.values.map(\.id)))
+    }
+    guard !rows.isEmpty else { return ([], [], []) }
     try packs.sync()
     let numbers = Set(rows.map(\.location.pack))
     let packRows = packs.packs().filter { numbers.contains($0.number) }.map { PackRow(id: $0.number, bytes: $0.bytes) }
-    return (rows, packRows)
+    return (rows.filter { !quarantined.contains($0.id) }, rows.filter { quarantined.contains($0.id) }, packRows)
   }
 
   /// The rows are in the catalog.
@@ -75,14 +108,19 @@ final class ChunkStore: Sendable {
       for row in rows {
         state.pending[row.digest] = nil
         state.pendingByID[row.id] = nil
+        if state.quarantined[row.digest] != nil {
+          state.quarantined[row.digest] = nil
+          state.rows[row.id] = nil
+        }
       }
+      state.version += 1
     }
   }
 
-  private func row(_ id: ChunkID) throws -> ChunkRow {
+  func row(_ id: ChunkID) throws -> ChunkRow {
     let known = state.withLock { state -> ChunkRow? in
-      if let row = state.rows[id] { return row }
-      return state.pendingByID[id].flatMap { state.pending[$0] }
+      if let digest = state.pendingByID[id] { return state.pending[digest] }
+      return state.rows[id]
     }
     if let known { return known }
     guard let row = try catalog.chunk(id: id) else {
@@ -97,7 +135,23 @@ final class ChunkStore: Sendable {
 
   /// Reads a part of a chunk, verified.
   func read(_ id: ChunkID, offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
-    let row = try row(id)
+    var row = try row(id)
+    while true {
+      do {
+        return try read(row, offset: offset, into: buffer)
+      } catch let error as ChunkError {
+        // The collector may have moved it since its row was read: then it is where its row says now.
+        guard let moved = try moved(row) else {
+          quarantine(row, error)
+          throw error
+        }
+        row = moved
+      }
+    }
+  }
+
+  private func read(_ row: ChunkRow, offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+    let id = row.id
     let length = Int(row.location.length)
     guard offset + buffer.count <= length else {
       throw CatalogError(
@@ -121,9 +175,16 @@ final class ChunkStore: Sendable {
       })
   }
 
-  /// Lengths of chunks by digest; nil in the place of one that is not stored.
-  func rows(_ digests: [Digest]) throws(CatalogError) -> [ChunkRow?] {
-    let known = try catalog.existing(digests)
-    return state.withLock { state in digests.map { known[$0] ?? state.pending[$0] } }
+  /// The chunks that have these digests and can be read, which stay for an hour; nil in the place of
+  /// one that is not stored.
+  func promise(_ digests: [Digest]) throws(CatalogError) -> [ChunkRow?] {
+    while true {
+      let version = state.withLock { $0.version }
+      let known = try catalog.existing(digests)
+      let rows = state.withLock { state in
+        digests.map { state.pending[$0] ?? (state.quarantined[$0] == nil ? known[$0] : nil) }
+      }
+      if claim(rows.compactMap { $0?.id }, version, promised: true) { return rows }
+    }
   }
 }

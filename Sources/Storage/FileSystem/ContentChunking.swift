@@ -32,8 +32,19 @@ struct ContentChunking {
   func run(
     _ pages: [(number: UInt64, extents: [Extent])], fileSize: UInt64
   ) throws -> [(number: UInt64, extents: [Extent])] {
+    do {
+      return try run(pages, fileSize: fileSize, withNeighbours: true)
+    } catch let error as ChunkError where error.isDamage {
+      // A chunk next to what was written can't be read: it stays as it is, and what was written is kept.
+      return try run(pages, fileSize: fileSize, withNeighbours: false)
+    }
+  }
+
+  private func run(
+    _ pages: [(number: UInt64, extents: [Extent])], fileSize: UInt64, withNeighbours: Bool
+  ) throws -> [(number: UInt64, extents: [Extent])] {
     var list = pages.flatMap(\.extents)
-    for region in regions(list) {
+    for region in regions(list, withNeighbours: withNeighbours) {
       let content = ExtentMap.extents(list, in: region)
       let new =
         fileSize <= Self.longestInlineFile
@@ -46,7 +57,7 @@ struct ContentChunking {
   }
 
   /// The ranges to cut anew: disjoint, in order, each without holes.
-  private func regions(_ list: [Extent]) -> [Range<UInt64>] {
+  private func regions(_ list: [Extent], withNeighbours: Bool) -> [Range<UInt64>] {
     var result: [Range<UInt64>] = []
     var index = 0
     while index < list.count {
@@ -56,13 +67,17 @@ struct ContentChunking {
       }
       var start = list[index].offset
       var end = list[index].end
-      if index > 0, list[index - 1].end == start, Self.isChunked(list[index - 1]) { start = list[index - 1].offset }
+      if withNeighbours, index > 0, list[index - 1].end == start, Self.isChunked(list[index - 1]) {
+        start = list[index - 1].offset
+      }
       index += 1
       while index < list.count, list[index].offset == end, case .staged = list[index].content {
         end = list[index].end
         index += 1
       }
-      if index < list.count, list[index].offset == end, case .chunk(_, let offset) = list[index].content, offset > 0 {
+      if withNeighbours, index < list.count, list[index].offset == end,
+        case .chunk(_, let offset) = list[index].content, offset > 0
+      {
         end = list[index].end
       }
       if let last = result.last, last.upperBound >= start {

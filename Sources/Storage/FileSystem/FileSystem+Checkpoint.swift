@@ -50,6 +50,7 @@ extension FileSystem {
     do {
       try checkpoint()
       try removeDeadLayers()
+      try journal.segments.prepareSpare()
       checkpoints.withLock { $0.isFull = false }
     } catch {
       // It is tried again. Writers go on as long as the journal takes their
@@ -78,6 +79,22 @@ extension FileSystem {
   /// Carries out an operation under the same lock as the freeze: the catalog will have the state
   /// right before it when this returns.
   func checkpoint<Result>(atomically body: (State) throws -> Result) throws -> Result {
+    try betweenCheckpoints {
+      try journal.roll()
+      let (frozen, result) = lock.withLock { state in
+        let frozen = Checkpoint(freezing: state)
+        return (frozen, Swift.Result { try body(state) })
+      }
+      if !frozen.isEmpty || chunkStore.hasPending {
+        checkpoints.withLock { $0.unsettled = frozen }
+        try complete(frozen)
+      }
+      return try result.get()
+    }
+  }
+
+  /// Runs `body` while no checkpoint is being taken, nor one is left that could not be written.
+  func betweenCheckpoints<Result>(_ body: () throws -> Result) throws -> Result {
     _ = checkpoints.wait { state -> Bool? in
       guard !state.isRunning else { return nil }
       state.isRunning = true
@@ -88,16 +105,7 @@ extension FileSystem {
       checkpoints.wakeAll()
     }
     if let unsettled = checkpoints.withLock({ $0.unsettled }) { try complete(unsettled) }
-    try journal.roll()
-    let (frozen, result) = lock.withLock { state in
-      let frozen = Checkpoint(freezing: state)
-      return (frozen, Swift.Result { try body(state) })
-    }
-    if !frozen.isEmpty || chunkStore.hasPending {
-      checkpoints.withLock { $0.unsettled = frozen }
-      try complete(frozen)
-    }
-    return try result.get()
+    return try body()
   }
 
   private func complete(_ frozen: Checkpoint) throws {

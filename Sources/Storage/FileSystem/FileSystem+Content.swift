@@ -17,7 +17,7 @@ extension FileSystem {
   /// A piece of a file's content and where its bytes are, to be fetched outside the lock.
   private struct Piece {
     enum Source {
-      case file(any DiskFile, offset: UInt64)
+      case file(SegmentFile, offset: UInt64)
       case chunk(ChunkID, offset: Int)
       case bytes([UInt8])
     }
@@ -31,6 +31,16 @@ extension FileSystem {
   public func read(
     _ node: NodeID, offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
   ) throws(POSIXError) -> Int {
+    // Between the look at the map and the read of a chunk, the content may be written anew and the chunk
+    // be collected: then the map says something else now.
+    if let count = try read(node, offset: offset, into: buffer, isRetry: false) { return count }
+    return try read(node, offset: offset, into: buffer, isRetry: true) ?? 0
+  }
+
+  /// nil, never in a retry: the catalog does not know a chunk that the map named.
+  private func read(
+    _ node: NodeID, offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, isRetry: Bool
+  ) throws(POSIXError) -> Int? {
     var pieces: [Piece] = []
     let count = try withState { (state) throws(POSIXError) -> Int in
       let node = try state.regularFile(node)
@@ -58,7 +68,8 @@ extension FileSystem {
     for piece in pieces {
       if piece.position > filled { zero(buffer, filled..<piece.position) }
       filled = piece.position + piece.length
-      try fetch(piece, of: node, into: UnsafeMutableRawBufferPointer(rebasing: buffer[piece.position..<filled]))
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[piece.position..<filled])
+      guard try fetch(piece, of: node, into: part, isRetry: isRetry) else { return nil }
     }
     if filled < count { zero(buffer, filled..<count) }
     return count
@@ -68,7 +79,9 @@ extension FileSystem {
     memset(buffer.baseAddress! + range.lowerBound, 0, range.count)
   }
 
-  private func fetch(_ piece: Piece, of node: NodeID, into buffer: UnsafeMutableRawBufferPointer) throws(POSIXError) {
+  private func fetch(
+    _ piece: Piece, of node: NodeID, into buffer: UnsafeMutableRawBufferPointer, isRetry: Bool
+  ) throws(POSIXError) -> Bool {
     do {
       switch piece.source {
       case .bytes(let bytes): buffer.copyBytes(from: bytes)
@@ -78,6 +91,9 @@ extension FileSystem {
           throw SystemError("pread", "a log segment that ends early", EIO)
         }
       }
+      return true
+    } catch let error as CatalogError where error.code == .damaged && !isRetry {
+      return false
     } catch {
       options.report("reading inode \(node): \(error)")
       throw POSIXError(EIO)

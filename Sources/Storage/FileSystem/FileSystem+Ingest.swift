@@ -6,10 +6,11 @@ import Linux
 
 // Trees that are brought in without going through the mount: only chunks that the store lacks are sent.
 extension FileSystem {
-  /// Those of `digests` that the store lacks, in their order.
+  /// Those of `digests` that the store lacks, in their order. The others stay for an hour, unless the
+  /// daemon is restarted.
   public func missingChunks(_ digests: [Digest]) throws(VolumeError) -> [Digest] {
     do {
-      return try zip(digests, chunkStore.rows(digests)).filter { $0.1 == nil }.map(\.0)
+      return try zip(digests, chunkStore.promise(digests)).filter { $0.1 == nil }.map(\.0)
     } catch {
       options.report("look up chunks: \(error)")
       throw VolumeError(.failed, "look up chunks: \(error)")
@@ -26,7 +27,7 @@ extension FileSystem {
       throw VolumeError(.failed, "The disk is full. Remove volumes or files, or add space.")
     }
     do {
-      return try chunkStore.store(content).digest
+      return try chunkStore.store(content, promised: true).digest
     } catch {
       options.report("store a chunk: \(error)")
       throw VolumeError(.failed, "store a chunk: \(error)")
@@ -133,7 +134,7 @@ private struct TreeBuilder {
 extension FileSystem {
   fileprivate func assemble(_ node: NodeID, _ digests: [Digest], _ entry: IngestEntry) throws {
     guard !digests.isEmpty else { return }
-    let rows = try chunkStore.rows(digests)
+    let rows = try chunkStore.promise(digests)
     var chunks: [Operation.AssembledChunk] = []
     for (digest, row) in zip(digests, rows) {
       guard let row else {

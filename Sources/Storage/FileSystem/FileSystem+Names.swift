@@ -22,10 +22,10 @@ extension FileSystem {
   /// back at once, so a count below zero says the same as zero.
   public func forget(_ node: NodeID, count: UInt64) {
     lock.withLock { state in
-      guard let known = state.nodes[node], !known.isDeleted else { return }
-      known.lookups -= Int64(clamping: count)
-      guard known.lookups <= 0, state.orphans.contains(node) else { return }
+      state.nodes[node]?.lookups -= Int64(clamping: count)
+      guard state.orphans.contains(node) else { return }
       do throws(POSIXError) {
+        guard try state.node(node).lookups <= 0 else { return }
         try state.perform(.release(node: node), Caller())
       } catch {
         // It stays an inode without names, and goes at the next mount.
@@ -34,17 +34,34 @@ extension FileSystem {
     }
   }
 
-  /// Releases what has no names: at a fresh mount nobody can have it open.
+  /// Finds what has no names in the catalog; replay has found what lost them since.
+  func findOrphans() throws {
+    try lock.withLock { state in
+      for volume in state.volumes.values where !volume.row.sealed {
+        // An inode that lost its names before a snapshot or clone was made lies in a layer below.
+        for layer in volume.chain {
+          for number in try state.catalog.unlinkedInodes(layer) {
+            let id = NodeID(volume: volume.row.id, inode: number)
+            do throws(POSIXError) {
+              if try state.node(id).row.linkCount == 0 { state.orphans.insert(id) }
+            } catch {
+              // ESTALE: released since, in a layer above or in the journal.
+              if error.code != ESTALE { throw error }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Releases what has no names: at a fresh mount nobody can have it open. A sealed volume keeps what
+  /// it has, for its layer may be another's too.
   func releaseOrphans() {
     lock.withLock { state in
       do {
-        for volume in state.volumes.values where !volume.row.sealed {
-          for number in try state.catalog.unlinkedInodes(volume.row.layer) {
-            let id = NodeID(volume: volume.row.id, inode: number)
-            if state.nodes[id] == nil { state.orphans.insert(id) }
-          }
+        for id in state.orphans where state.volumes[id.volume]?.row.sealed == false {
+          try state.perform(.release(node: id), Caller())
         }
-        for id in state.orphans { try state.perform(.release(node: id), Caller()) }
       } catch {
         options.report("releasing inodes without names: \(error)")
       }

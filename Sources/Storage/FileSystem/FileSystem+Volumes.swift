@@ -55,7 +55,7 @@ extension FileSystem {
   }
 
   /// Runs `body` and turns what it throws into a ``VolumeError``.
-  private func describing<Result>(_ what: String, _ body: () throws -> Result) throws(VolumeError) -> Result {
+  func describing<Result>(_ what: String, _ body: () throws -> Result) throws(VolumeError) -> Result {
     do {
       return try body()
     } catch let error as VolumeError {

@@ -22,6 +22,8 @@ public final class FileSystem: Sendable {
     public var cachedInodes = 200_000
     /// Seconds after which a change is brought into the catalog.
     public var checkpointSeconds = 5.0
+    /// A pack that has reached this length is full.
+    public var packBytes: UInt64 = 64 << 20
     /// Whether the kernel goes on with the mount of an earlier process: it may still hold inodes
     /// without names.
     public var isTakeover = false
@@ -40,8 +42,11 @@ public final class FileSystem: Sendable {
   let lock: Monitor<State>
   let checkpoints = Monitor(CheckpointState())
   let space: SpaceGuard
+  /// Packs with lower numbers were in the catalog when this process began, or had gone from it.
+  let knownPacks: UInt64
+  let collection = Mutex(CollectionState())
   private let invalidation = Mutex<(@Sendable (KernelInvalidation) -> Void)?>(nil)
-  private let checkpointer = Mutex<WorkerThread?>(nil)
+  private let threads = Mutex<[WorkerThread]>([])
 
   /// Opens the store on a disk, making it if the disk is empty, and brings back every operation that
   /// was acknowledged. `catalogDirectory` is the absolute path of the same directory, for SQLite.
@@ -52,15 +57,18 @@ public final class FileSystem: Sendable {
     self.options = options
     if disk.exists("superblock") {
       superblock = try Superblock.read(from: disk)
+      try Self.refuseLostCatalog(disk, catalogDirectory)
     } else {
       superblock = try Superblock.create(on: disk)
     }
     catalog = try Catalog(directory: catalogDirectory)
     let counters = try catalog.counters()
-    let packs = try PackStore(disk: disk, storeID: superblock.storeID, nextPack: counters.nextPack)
-    chunkStore = ChunkStore(
+    let packs = try PackStore(
+      disk: disk, storeID: superblock.storeID, nextPack: counters.nextPack, packBytes: options.packBytes)
+    knownPacks = counters.nextPack
+    chunkStore = try ChunkStore(
       packs: packs, catalog: catalog, parameters: superblock.parameters, nextChunk: counters.nextChunk,
-      cacheBytes: options.cacheBytes)
+      cacheBytes: options.cacheBytes, report: options.report)
     space = SpaceGuard(disk: disk)
     // Nobody else has a reference: the lock guards the state from here on.
     nonisolated(unsafe) let state = try Recovery.run(
@@ -69,12 +77,21 @@ public final class FileSystem: Sendable {
     journal = state.journal
     lock = Monitor(state)
     try makeSkeleton()
+    try findOrphans()
     if !options.isTakeover { releaseOrphans() }
-    let thread = WorkerThread(name: "checkpoint") { self.checkpointLoop() }
-    checkpointer.withLock { $0 = thread }
+    let checkpointer = WorkerThread(name: "checkpoint") { self.checkpointLoop() }
+    let collector = WorkerThread(name: "collector") { self.collectorLoop() }
+    threads.withLock { $0 = [checkpointer, collector] }
   }
 
-  /// Makes everything durable and stops the background thread. Nothing may be called afterwards.
+  /// A new, empty catalog in the place of one that is lost would make garbage of every chunk.
+  private static func refuseLostCatalog(_ disk: any Disk, _ directory: String) throws {
+    let path = "\(directory)/\(Catalog.fileName)"
+    guard access(path, F_OK) != 0, disk.exists("packs"), try !disk.list("packs").isEmpty else { return }
+    throw StoreError.damaged(path: path, reason: "it is missing, and there are packs")
+  }
+
+  /// Makes everything durable and stops the background threads. Nothing may be called afterwards.
   public func close() {
     let isFirst = checkpoints.withLock { state in
       defer { state.isStopping = true }
@@ -82,7 +99,7 @@ public final class FileSystem: Sendable {
     }
     guard isFirst else { return }
     checkpoints.wakeAll()
-    checkpointer.withLock { $0 }?.join()
+    for thread in threads.withLock({ $0 }) { thread.join() }
     do {
       try checkpoint()
       try journal.sync()

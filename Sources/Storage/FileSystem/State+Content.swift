@@ -117,7 +117,10 @@ extension State {
   }
 
   private func resize(_ node: Node, to size: UInt64) throws(POSIXError) {
-    if size < node.row.size { try replaceContent(node, size..<node.row.size, with: []) }
+    // What was allocated past the end goes too, as on ext4 and XFS, even when the length stays the same.
+    if size <= node.row.size && node.row.allocated > 0 {
+      try replaceContent(node, size..<max(size, FileSystem.largestFile), with: [])
+    }
     node.row.size = size
     touch(node)
   }

@@ -53,6 +53,8 @@ public final class Journal: Sendable {
   private struct State {
     var current: (number: UInt64, file: any DiskFile)?
     var offset: UInt64 = 0
+    /// The current segment was not a spare: syncing it costs more.
+    var isAllocatedOnly = false
     var firstSequences: [(segment: UInt64, first: LogSequenceNumber)] = []
     var unsynced: [any DiskFile] = []
     var last: LogSequenceNumber
@@ -142,6 +144,7 @@ public final class Journal: Sendable {
   }
 
   private func begin(_ state: inout State, first: LogSequenceNumber) throws(SystemError) {
+    let isSpare = segments.hasSpare
     let (number, file) = try segments.createJournalSegment()
     var header = ByteWriter()
     header.integer(Self.magic)
@@ -154,12 +157,6 @@ public final class Journal: Sendable {
     let checksum = header.bytes.withUnsafeBytes { crc32c($0) }
     header.integer(checksum)
     do throws(SystemError) {
-      // Not every file system below can preallocate; what is lost is speed.
-      do throws(SystemError) {
-        try file.allocate(offset: 0, length: Self.segmentLength)
-      } catch {
-        if error.code != EOPNOTSUPP { throw error }
-      }
       try header.bytes.withBytes { bytes throws(SystemError) in try file.write(bytes, at: 0) }
     } catch {
       try? segments.removeJournalSegment(number)
@@ -168,6 +165,7 @@ public final class Journal: Sendable {
     if let current = state.current { state.unsynced.append(current.file) }
     state.current = (number, file)
     state.offset = UInt64(Self.headerLength)
+    state.isAllocatedOnly = !isSpare
     state.firstSequences.append((number, first))
   }
 
@@ -210,7 +208,8 @@ public final class Journal: Sendable {
   public func roll() throws(JournalError) {
     do {
       try state.withLock { state throws(SystemError) in
-        if state.current != nil && state.offset > Self.segmentLength / 4 { try begin(&state, first: state.last + 1) }
+        let isWorthIt = state.offset > Self.segmentLength / 4 || (state.isAllocatedOnly && segments.hasSpare)
+        if state.current != nil && isWorthIt { try begin(&state, first: state.last + 1) }
       }
     } catch {
       throw JournalError(error)

@@ -120,7 +120,9 @@ struct JournalRecovery {
         .newerVersion,
         "The journal \(path) has format version \(header.1); this program knows \(Journal.version). Use a newer one.")
     }
-    guard header.2 == storeID, header.3 == number else {
+    // A segment that was used before, and whose new header never reached the disk.
+    guard header.3 == number else { return nil }
+    guard header.2 == storeID else {
       throw JournalError(.damaged, "The journal segment \(path) belongs to another store.")
     }
     return SegmentFile(number: number, first: header.4, file: file, bytes: bytes)

@@ -1,5 +1,18 @@
+import Glibc
 import Linux
 import Synchronization
+
+/// An open log segment, shared by all who read it: while somebody else holds it, it is not written again.
+public final class SegmentFile: Sendable {
+  let file: any DiskFile
+
+  init(_ file: any DiskFile) { self.file = file }
+
+  /// As ``DiskFile/read(into:at:)``.
+  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
+    try file.read(into: buffer, at: offset)
+  }
+}
 
 /// The files that hold bytes not chunked yet: the journal's segments, which carry small writes in
 /// their records, and staging segments for large ones. Both are numbered by one counter, so a number
@@ -15,10 +28,15 @@ public final class LogSegments: Sendable {
     var segments: [UInt64: Segment] = [:]
     var next: UInt64
     var staging: UInt64?
+    /// Kept as a sum, for every write asks.
+    var stagedBytes: UInt64 = 0
+    /// A file of the journal's segment length, all of it written before: `spareName`.
+    var spare: SegmentFile?
+    var isPreparingSpare = false
   }
 
   private struct Segment {
-    let file: any DiskFile
+    let file: SegmentFile
     let path: String
     var length: UInt64 = 0
     /// The last operation that put bytes there.
@@ -45,8 +63,14 @@ public final class LogSegments: Sendable {
       guard let number = Self.number(of: name, suffix: ".staging") else { continue }
       let path = "staging/" + name
       let file = try disk.open(path, create: false)
-      state.segments[number] = Segment(file: file, path: path, length: try file.length(), isStaging: true)
+      let length = try file.length()
+      state.segments[number] = Segment(file: SegmentFile(file), path: path, length: length, isStaging: true)
+      state.stagedBytes += length
       state.next = max(state.next, number + 1)
+    }
+    if disk.exists(Self.spareName) {
+      let file = try disk.open(Self.spareName, create: false)
+      if try file.length() == Journal.segmentLength { state.spare = SegmentFile(file) }
     }
     self.state = Mutex(state)
   }
@@ -64,27 +88,69 @@ public final class LogSegments: Sendable {
   /// Makes known a journal segment that was found on disk.
   func register(_ number: UInt64, file: any DiskFile, path: String) {
     state.withLock {
-      $0.segments[number] = Segment(file: file, path: path, isStaging: false)
+      $0.segments[number] = Segment(file: SegmentFile(file), path: path, isStaging: false)
       $0.next = max($0.next, number + 1)
     }
   }
 
-  /// Makes a new, empty segment of the journal.
+  /// Makes a new segment of the journal. Where a spare is at hand it is that: what it holds of its
+  /// earlier life has lower numbers than any record to come, and is taken for the end.
   func createJournalSegment() throws(SystemError) -> (number: UInt64, file: any DiskFile) {
-    let number = state.withLock { state in
-      defer { state.next += 1 }
-      return state.next
+    let (number, spare) = state.withLock { state in
+      defer {
+        state.next += 1
+        state.spare = nil
+      }
+      return (state.next, state.spare)
     }
     let path = "journal/" + Self.name(number) + ".journal"
-    let file = try disk.open(path, create: true)
+    let file: any DiskFile
+    if let spare {
+      try disk.rename(Self.spareName, path)
+      file = spare.file
+    } else {
+      file = try disk.open(path, create: true)
+      // Not every file system below can preallocate; what is lost is speed.
+      do throws(SystemError) {
+        try file.allocate(offset: 0, length: Journal.segmentLength)
+      } catch {
+        if error.code != EOPNOTSUPP { throw error }
+      }
+    }
     try disk.syncDirectory("journal")
     register(number, file: file, path: path)
     return (number, file)
   }
 
+  /// Overwriting blocks that were written before is all that `fdatasync` then has to wait for; blocks
+  /// that were only allocated cost a commit of the file system's journal besides (0.95 ms against 1.63
+  /// as measured on ext4). So a segment is written full once, in advance, and then used again and again.
+  private static let spareName = "journal/spare"
+
+  /// Makes a spare segment unless there is one. Writes a segment's length of zeros, so it is nothing
+  /// for a thread that somebody waits for.
+  public func prepareSpare() throws(SystemError) {
+    let isNeeded = state.withLock { state in
+      guard state.spare == nil, !state.isPreparingSpare else { return false }
+      state.isPreparingSpare = true
+      return true
+    }
+    guard isNeeded else { return }
+    defer { state.withLock { $0.isPreparingSpare = false } }
+    let file = try disk.open(Self.spareName, create: true)
+    let zeros = [UInt8](repeating: 0, count: 1 << 20)
+    for offset in stride(from: 0, to: Journal.segmentLength, by: zeros.count) {
+      try zeros.withBytes { (bytes) throws(SystemError) in try file.write(bytes, at: offset) }
+    }
+    try file.sync()
+    state.withLock { $0.spare = SegmentFile(file) }
+  }
+
+  public var hasSpare: Bool { state.withLock { $0.spare != nil } }
+
   /// The file of a segment, to read staged bytes from. It stays readable for the holder when the
   /// segment is removed.
-  public func file(_ number: UInt64) -> (any DiskFile)? {
+  public func file(_ number: UInt64) -> SegmentFile? {
     state.withLock { $0.segments[number]?.file }
   }
 
@@ -106,9 +172,10 @@ public final class LogSegments: Sendable {
         segment.length + count <= Self.stagingSegmentLength
       {
         state.segments[number]?.length += count
+        state.stagedBytes += count
         state.segments[number]?.writersUnderWay += 1
         state.segments[number]?.needsSync = true
-        return (StagedLocation(segment: number, offset: segment.length), segment.file)
+        return (StagedLocation(segment: number, offset: segment.length), segment.file.file)
       }
       let number = state.next
       let path = "staging/" + Self.name(number) + ".staging"
@@ -116,7 +183,8 @@ public final class LogSegments: Sendable {
       try disk.syncDirectory("staging")
       state.next += 1
       state.staging = number
-      var segment = Segment(file: file, path: path, isStaging: true)
+      state.stagedBytes += count
+      var segment = Segment(file: SegmentFile(file), path: path, isStaging: true)
       segment.length = count
       segment.writersUnderWay = 1
       segment.needsSync = true
@@ -143,7 +211,7 @@ public final class LogSegments: Sendable {
     let dirty = state.withLock { state in
       var files: [(UInt64, any DiskFile)] = []
       for (number, segment) in state.segments where segment.needsSync {
-        files.append((number, segment.file))
+        files.append((number, segment.file.file))
         state.segments[number]?.needsSync = false
       }
       return files
@@ -170,6 +238,7 @@ public final class LogSegments: Sendable {
       {
         dead.append(segment.path)
         state.segments[number] = nil
+        state.stagedBytes -= segment.length
         if state.staging == number { state.staging = nil }
       }
       return dead
@@ -177,13 +246,19 @@ public final class LogSegments: Sendable {
     for path in dead { try disk.remove(path) }
   }
 
-  /// Removes a segment of the journal.
+  /// Removes a segment of the journal, or makes it the spare, if there is none and nobody reads it.
   func removeJournalSegment(_ number: UInt64) throws(SystemError) {
-    let path = state.withLock { state in
-      defer { state.segments[number] = nil }
-      return state.segments[number]?.path
+    var (path, file) = state.withLock { state -> (String?, SegmentFile?) in
+      guard let segment = state.segments.removeValue(forKey: number) else { return (nil, nil) }
+      return (segment.path, state.spare == nil && !state.isPreparingSpare ? segment.file : nil)
     }
-    if let path { try disk.remove(path) }
+    guard let path else { return }
+    if isKnownUniquelyReferenced(&file), try file?.file.length() == Journal.segmentLength {
+      try disk.rename(path, Self.spareName)
+      state.withLock { $0.spare = file }
+    } else {
+      try disk.remove(path)
+    }
   }
 
   /// Notes, while the journal is replayed, that an operation names a place.
@@ -192,7 +267,5 @@ public final class LogSegments: Sendable {
   }
 
   /// Bytes in staging segments.
-  public var stagedBytes: UInt64 {
-    state.withLock { $0.segments.values.reduce(0) { $0 + ($1.isStaging ? $1.length : 0) } }
-  }
+  public var stagedBytes: UInt64 { state.withLock { $0.stagedBytes } }
 }

@@ -20,6 +20,16 @@ public struct StorageClient: Sendable {
   /// Everything that was acknowledged survives a power cut once this returns.
   public func synchronize() async throws { try await http.send("POST", "/v1/sync") }
 
+  /// Deletes what no file refers to any more.
+  public func collectGarbage() async throws -> GarbageCollection {
+    try await http.decode(GarbageCollection.self, http.send("POST", "/v1/gc"), of: "/v1/gc")
+  }
+
+  /// Reads the whole store to find damage, and with `repair` mends what can be derived.
+  public func check(repair: Bool) async throws -> CheckResult {
+    try await http.post("/v1/check", CheckRequest(repair: repair))
+  }
+
   public func volumes() async throws -> [Volume] {
     let list: VolumeList = try await http.get("/v1/volumes")
     return list.volumes

@@ -70,12 +70,14 @@ public struct StorageStatistics: Codable, Equatable, Sendable {
   public var ingestedBytes: UInt64
   /// Trees that were made of them.
   public var ingestedTrees: UInt64
+  /// Chunks that were found damaged or missing: `POST /v1/check` names their files.
+  public var quarantinedChunks: UInt64
   /// Requests of the kernel, by its names for them, such as `LOOKUP`.
   public var kernelRequests: [String: UInt64]
 
   public init(
     uptimeSeconds: UInt64, residentBytes: UInt64, threads: UInt64, cpuSeconds: Double, ingestedChunks: UInt64,
-    ingestedBytes: UInt64, ingestedTrees: UInt64, kernelRequests: [String: UInt64]
+    ingestedBytes: UInt64, ingestedTrees: UInt64, quarantinedChunks: UInt64, kernelRequests: [String: UInt64]
   ) {
     self.uptimeSeconds = uptimeSeconds
     self.residentBytes = residentBytes
@@ -84,6 +86,7 @@ public struct StorageStatistics: Codable, Equatable, Sendable {
     self.ingestedChunks = ingestedChunks
     self.ingestedBytes = ingestedBytes
     self.ingestedTrees = ingestedTrees
+    self.quarantinedChunks = quarantinedChunks
     self.kernelRequests = kernelRequests
   }
 }

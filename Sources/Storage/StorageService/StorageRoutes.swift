@@ -25,7 +25,8 @@ extension StorageService {
           uptimeSeconds: uptimeSeconds, residentBytes: process.residentBytes, threads: process.threads,
           cpuSeconds: process.cpuSeconds, ingestedChunks: counters.ingestedChunks.load(ordering: .relaxed),
           ingestedBytes: counters.ingestedBytes.load(ordering: .relaxed),
-          ingestedTrees: counters.ingestedTrees.load(ordering: .relaxed), kernelRequests: kernelRequests()))
+          ingestedTrees: counters.ingestedTrees.load(ordering: .relaxed),
+          quarantinedChunks: UInt64(fileSystem.quarantinedChunks), kernelRequests: kernelRequests()))
     }
     router.add("POST", "/v1/sync") { [self] _ in
       try await onStore { try $0.synchronizeAll() }

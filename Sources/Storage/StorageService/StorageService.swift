@@ -46,6 +46,7 @@ public final class StorageService: Sendable {
     addStorageRoutes(to: &router)
     addVolumeRoutes(to: &router)
     addIngestRoutes(to: &router)
+    addCareRoutes(to: &router)
     return router
   }
 

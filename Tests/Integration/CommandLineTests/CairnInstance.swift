@@ -55,7 +55,7 @@ final class CairnInstance {
       dir: \(directory)/control
       listen: null
     """.write(toFile: configuration, atomically: true, encoding: .utf8)
-    FileManager.default.createFile(atPath: daemonLog, contents: nil)
+    _ = FileManager.default.createFile(atPath: daemonLog, contents: nil)
   }
 
   /// Starts the daemons and waits for the line that says that they are ready.
@@ -95,7 +95,7 @@ final class CairnInstance {
     process.terminate()
     for _ in 0..<600 where process.isRunning { usleep(100_000) }
     if process.isRunning { kill(process.processIdentifier, SIGKILL) }
-    umount2(mount, Int32(MNT_DETACH.rawValue))
+    umount2(mount, Int32(MNT_DETACH))
   }
 
   private func cleanUp() {
@@ -164,8 +164,8 @@ final class RunningCommand {
     let base = NSTemporaryDirectory() + "/cairn-command." + UUID().uuidString
     output = base + ".out"
     complaint = base + ".err"
-    FileManager.default.createFile(atPath: output, contents: nil)
-    FileManager.default.createFile(atPath: complaint, contents: nil)
+    _ = FileManager.default.createFile(atPath: output, contents: nil)
+    _ = FileManager.default.createFile(atPath: complaint, contents: nil)
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments
     process.environment = environment

@@ -36,12 +36,12 @@ import Testing
       try cairn.eventually("the artifact is there") {
         FileManager.default.contents(atPath: file) == Data("half\n".utf8)
       }
-      #expect(try cairn.state(of: "writer") == "running")
+      try cairn.eventually("the job is known to run") { try cairn.state(of: "writer") == "running" }
       #expect(try cairn.cairn("artifact", "get", "writer", "result", "-").output == "half\n")
       #expect(try cairn.cairn("job", "stop", "writer", "--grace", "0", "--wait").output == "\(job) stopped\n")
       #expect(try cairn.cairn("artifact", "get", job, ".", cairn.directory + "/got").code == 0)
-      // Sealed: nobody changes it any more.
-      #expect(open(file, O_WRONLY) == -1)
+      // Sealed soon after: nobody changes it any more.
+      try cairn.eventually("the artifacts are sealed") { !appends(to: file) }
       #expect(try cairn.cairn("artifact", "rm", job).code == 0)
       #expect(!FileManager.default.fileExists(atPath: file))
     }
@@ -92,6 +92,13 @@ import Testing
       #expect(elsewhere.complaint.contains(cairn.directory + "/nothing.sock"))
       #expect(elsewhere.complaint.contains("cairn system up"))
     }
+  }
+
+  private func appends(to file: String) -> Bool {
+    let descriptor = open(file, O_WRONLY | O_APPEND)
+    if descriptor < 0 { return false }
+    defer { close(descriptor) }
+    return write(descriptor, "x", 1) == 1
   }
 
   private func detached(_ cairn: CairnInstance, _ arguments: String...) throws -> String {

@@ -18,7 +18,7 @@ final class Workbench: Sendable {
   private let runs: Task<Void, any Error>
 
   /// - Parameter directory: of an earlier one, to go on where it was left.
-  init(directory: String? = nil) async throws {
+  init(directory: String? = nil, masking masked: [String] = []) async throws {
     try #require(geteuid() == 0, "container tests start containers and mounts: run them as root")
     let directory = directory ?? "/tmp/cairn-containers.\(UUID().uuidString.lowercased())"
     self.directory = directory
@@ -28,7 +28,7 @@ final class Workbench: Sendable {
     try FileManager.default.createDirectory(atPath: directory + "/control", withIntermediateDirectories: true)
     database = try ControlDatabase(path: directory + "/control/control.db")
     let jobs = JobService(
-      configuration: JobConfiguration(directory: directory + "/control", maskedPaths: []), database: database,
+      configuration: JobConfiguration(directory: directory + "/control", maskedPaths: masked), database: database,
       podman: podman, gpus: [], storage: storage, logger: Logger(label: "test"))
     self.jobs = jobs
     runs = Task { try await jobs.run() }
@@ -85,8 +85,11 @@ final class Workbench: Sendable {
 }
 
 /// Runs `body` with a workbench that is cleared away afterwards, whatever happens.
-func withWorkbench(_ body: (Workbench) async throws -> Void) async throws {
-  let bench = try await Workbench()
+/// - Parameter directory: of an earlier one, to go on where it was left.
+func withWorkbench(at directory: String? = nil, masking masked: [String] = [], _ body: (Workbench) async throws -> Void)
+  async throws
+{
+  let bench = try await Workbench(directory: directory, masking: masked)
   do {
     try await body(bench)
   } catch {
@@ -126,4 +129,12 @@ struct DirectoryStorage: JobStorage {
   private static func remove(_ path: String) throws {
     if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
   }
+}
+
+/// What a shell command on the host prints, by lines.
+func shell(_ command: String) async throws -> [String] {
+  let result = try await Subprocess.run(
+    .name("sh"), arguments: ["-c", command], output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
+  try #require(result.terminationStatus.isSuccess, "\(command): \(result.standardError)")
+  return result.standardOutput.split(separator: "\n").map(String.init)
 }

@@ -52,6 +52,7 @@ struct JobFollower: Sendable {
     var lastSeen = ContinuousClock.now
     while true {
       do {
+        place.begin()
         try await client.logs(of: job, follow: true) { line in
           lastSeen = .now
           if place.isNew(line) { try print(line) }
@@ -78,11 +79,11 @@ struct LogPlace {
   private var printed = 0
   private var seen = 0
 
+  /// A new connection, which sends the log from its beginning.
+  mutating func begin() { seen = 0 }
+
   mutating func isNew(_ line: LogLine) -> Bool {
-    if line.timeNanoseconds < time {
-      seen = 0
-      return false
-    }
+    if line.timeNanoseconds < time { return false }
     if line.timeNanoseconds > time {
       time = line.timeNanoseconds
       printed = 1

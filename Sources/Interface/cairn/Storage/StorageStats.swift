@@ -19,6 +19,7 @@ struct StorageStats: AsyncParsableCommand {
         ("processor time", "\((statistics.cpuSeconds * 100).rounded() / 100) s"),
         ("ingested", "\(describe(bytes: statistics.ingestedBytes)) in \(statistics.ingestedChunks) chunks"),
         ("ingested trees", "\(statistics.ingestedTrees)"),
+        ("chunks in quarantine", "\(statistics.quarantinedChunks)"),
         ("kernel requests", "\(statistics.kernelRequests.values.reduce(0, +))"),
       ]))
     if statistics.kernelRequests.isEmpty { return }

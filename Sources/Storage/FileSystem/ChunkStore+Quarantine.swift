@@ -1,0 +1,61 @@
+import Catalog
+import Chunks
+import Glibc
+import Linux
+
+extension ChunkError {
+  /// Whether it says that the bytes of a chunk are lost, as far as one can tell: not that there is no
+  /// memory, say.
+  var isDamage: Bool {
+    switch self {
+    case .damaged, .missing: true
+    case .disk(let error): error.code == EIO
+    case .inUse, .closed: false
+    }
+  }
+}
+
+extension ChunkStore {
+  /// The chunk's row as it is now, if it has another place than in `row`.
+  func moved(_ row: ChunkRow) throws -> ChunkRow? {
+    forgetPlaces([row.id])
+    let now = try self.row(row.id)
+    return now.location == row.location ? nil : now
+  }
+
+  /// Keeps new content from being shared with a chunk that could not be read.
+  ///
+  /// One that is pending is left alone: what comes of it is seen when it is read from the catalog.
+  func quarantine(_ row: ChunkRow, _ error: ChunkError) {
+    guard error.isDamage else { return }
+    let isNew = state.withLock { state in
+      guard state.pendingByID[row.id] == nil, state.quarantined[row.digest] == nil else { return false }
+      state.quarantined[row.digest] = row
+      return true
+    }
+    guard isNew else { return }
+    report("chunk \(row.id) is in quarantine: \(error)")
+    do {
+      try catalog.quarantine(row.id, found: nanosecondsNow(), reason: "\(error)")
+    } catch {
+      // In memory it is remembered; after a restart the next read finds it again.
+      report("keeping the quarantine of chunk \(row.id): \(error)")
+    }
+  }
+
+  /// Whether a chunk can't be read.
+  func isQuarantined(_ row: ChunkRow) -> Bool {
+    state.withLock { $0.quarantined[row.digest] != nil && $0.pendingByID[row.id] == nil }
+  }
+
+  var quarantinedCount: Int { state.withLock { $0.quarantined.count } }
+
+  /// Chunks in quarantine that were read, and verified, after all.
+  func release(_ rows: [ChunkRow]) throws(CatalogError) {
+    try catalog.release(rows.map(\.id))
+    state.withLock { state in
+      // One that was stored anew meanwhile stays, until a checkpoint has taken that on.
+      for row in rows where state.pendingByID[row.id] == nil { state.quarantined[row.digest] = nil }
+    }
+  }
+}

@@ -1,0 +1,324 @@
+import Catalog
+import Glibc
+import Journal
+import Linux
+import TestSupport
+
+@testable import FileSystem
+
+/// The real file system and the model did not agree.
+struct Disagreement: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// Runs random operations on a file system and on the model, and compares all that they answer.
+final class ModelRun {
+  let directory = TemporaryDirectory()
+  private(set) var store: String
+  private var copies = 0
+  private(set) var fileSystem: FileSystem
+  var model = Model()
+  var generator: SeededGenerator
+  private(set) var log: [String] = []
+  /// What a kernel would hold.
+  var references: [NodeID: UInt64] = [:]
+  private var lastRemoved: [VolumeID] = []
+  private let cachedInodes: Int
+
+  static let volumeLimit = 5
+  static let pool = SeededGenerator.pool(seed: 1, count: 1 << 20)
+
+  init(seed: UInt64, cachedInodes: Int) throws {
+    generator = SeededGenerator(seed: seed)
+    self.cachedInodes = cachedInodes
+    store = directory.path + "/store"
+    mkdir(store, 0o700)
+    fileSystem = try Self.open(store, cachedInodes)
+    try createVolume()
+  }
+
+  func close() { fileSystem.close() }
+
+  static func open(_ store: String, _ cachedInodes: Int, isTakeover: Bool = false) throws -> FileSystem {
+    var options = FileSystem.Options()
+    options.cachedInodes = cachedInodes
+    options.cacheBytes = 1 << 20
+    // Checkpoints come when the test says so.
+    options.checkpointSeconds = 1e9
+    options.isTakeover = isTakeover
+    return try FileSystem(disk: LocalDisk(root: store), catalogDirectory: store, options: options)
+  }
+
+  func note(_ line: String) { log.append(line) }
+
+  // MARK: Reopening
+
+  /// Ends the process in an orderly way and starts the next.
+  func reopen() throws {
+    note("close and open")
+    fileSystem.close()
+    try start(isTakeover: false)
+  }
+
+  /// Goes on with a copy of the store as a killed process would have left it.
+  func kill(isTakeover: Bool) throws {
+    note("kill and open, take-over \(isTakeover)")
+    copies += 1
+    let copy = "\(directory.path)/copy\(copies)"
+    try copyDirectory(store, to: copy)
+    fileSystem.close()
+    store = copy
+    try start(isTakeover: isTakeover)
+  }
+
+  private func start(isTakeover: Bool) throws {
+    fileSystem = try Self.open(store, cachedInodes, isTakeover: isTakeover)
+    if !isTakeover {
+      references = [:]
+      model.releaseOrphans()
+    }
+    try compareAll()
+    if !isTakeover { takeReferences() }
+  }
+
+  /// A fresh mount: the kernel knows only what it has looked up since.
+  private func takeReferences() {
+    for (volume, state) in model.volumes {
+      for (number, inode) in state.inodes where inode.linkCount > 0 {
+        references[NodeID(volume: volume, inode: number)] = references[NodeID(volume: volume, inode: number)] ?? 0
+      }
+    }
+  }
+
+  // MARK: Comparing
+
+  /// Runs the real thing, then the model, and compares what they answer.
+  func both<Answer>(
+    _ what: String, _ real: () throws -> Answer, _ expected: (inout Model, Answer?) throws -> Void
+  ) throws {
+    note(what)
+    model.touched = [:]
+    let before = nanosecondsNow()
+    var answer: Answer?
+    var error: Int32 = 0
+    do { answer = try real() } catch let failure as POSIXError { error = failure.code }
+    var expectedError: Int32 = 0
+    do { try expected(&model, answer) } catch let failure as POSIXError { expectedError = failure.code }
+    guard error == expectedError else {
+      throw Disagreement(description: "\(what): \(name(error)) instead of \(name(expectedError))")
+    }
+    if error == 0 { note("  → \(answer.map { "\($0)" } ?? "")") } else { note("  → \(name(error))") }
+    try takeTimes(before...nanosecondsNow())
+  }
+
+  private func name(_ code: Int32) -> String { code == 0 ? "success" : String(cString: strerror(code)) }
+
+  /// Checks that the times that the operation should have set are of now, and keeps them.
+  private func takeTimes(_ now: ClosedRange<Int64>) throws {
+    for (id, fields) in model.touched {
+      guard model.volumes[id.volume]?.inodes[id.inode] != nil else { continue }
+      let real = try attributes(id)
+      for field in fields {
+        let time: Int64
+        switch field {
+        case .accessed:
+          time = real.accessed
+          model.volumes[id.volume]!.inodes[id.inode]!.times.accessed = time
+        case .modified:
+          time = real.modified
+          model.volumes[id.volume]!.inodes[id.inode]!.times.modified = time
+        case .changed:
+          time = real.changed
+          model.volumes[id.volume]!.inodes[id.inode]!.times.changed = time
+        case .born:
+          time = real.born
+          model.volumes[id.volume]!.inodes[id.inode]!.times.born = time
+        }
+        if !now.contains(time) { throw Disagreement(description: "time \(field) of \(id) is \(time), not in \(now)") }
+      }
+      try compare(id, real)
+    }
+  }
+
+  func attributes(_ id: NodeID) throws -> Attributes {
+    do {
+      return try fileSystem.attributes(id)
+    } catch {
+      throw Disagreement(description: "attributes of \(id): \(name(error.code))")
+    }
+  }
+
+  func compare(_ id: NodeID, _ real: Attributes) throws {
+    let inode = try model.node(id)
+    var expected = Attributes(
+      node: id, mode: inode.mode, linkCount: inode.linkCount, uid: inode.uid, gid: inode.gid, device: inode.device,
+      size: inode.size, allocated: inode.content.allocated, accessed: inode.times.accessed,
+      modified: inode.times.modified, changed: inode.times.changed, born: inode.times.born)
+    if inode.isDirectory { expected.size = real.size }
+    if real != expected { throw Disagreement(description: "\(id) is\n\(real)\nand should be\n\(expected)") }
+  }
+
+  func compareContent(_ id: NodeID, _ range: Range<UInt64>) throws {
+    let content = try model.node(id).content
+    var start = range.lowerBound
+    while start < range.upperBound {
+      let wanted = Int(min(range.upperBound - start, 1 << 20))
+      var buffer = [UInt8](repeating: 0xAA, count: wanted)
+      let count = try buffer.withUnsafeMutableBytes { try fileSystem.read(id, offset: start, into: $0) }
+      let end = start < content.size ? min(content.size, start + UInt64(wanted)) : start
+      guard count == Int(end - start) else {
+        throw Disagreement(description: "read \(id) at \(start): \(count) bytes instead of \(end - start)")
+      }
+      let expected = content.bytes(start..<end)
+      let isEqual = expected.withUnsafeBytes { a in buffer.withUnsafeBytes { memcmp(a.baseAddress!, $0.baseAddress!, count) == 0 } }
+      if !isEqual {
+        let first = expected.indices.first { expected[$0] != buffer[$0] }!
+        let last = expected.indices.last { expected[$0] != buffer[$0] }!
+        throw Disagreement(
+          description: "content of \(id) differs in [\(start + UInt64(first)), \(start + UInt64(last))], size \(content.size)")
+      }
+      start += UInt64(wanted)
+    }
+  }
+
+  private func compareWholeContent(_ id: NodeID) throws {
+    let content = try model.node(id).content
+    if content.size <= 4 << 20 { return try compareContent(id, 0..<max(1, content.size)) }
+    for range in content.populated { try compareContent(id, range.lowerBound - min(range.lowerBound, 64)..<range.upperBound + 64) }
+    try compareContent(id, content.size - 100..<content.size + 100)
+  }
+
+  private func compareAttributes(_ id: NodeID) throws {
+    let expected = try model.node(id).attributes
+    let names = try fileSystem.extendedAttributeNames(id)
+    guard names == expected.keys.sorted(by: { $0.lexicographicallyPrecedes($1) }) else {
+      throw Disagreement(description: "extended attributes of \(id) are \(names), should be \(expected.keys)")
+    }
+    for name in names where try fileSystem.extendedAttribute(id, name) != expected[name] {
+      throw Disagreement(description: "extended attribute \(name) of \(id) differs")
+    }
+  }
+
+  private func compareEntries(_ id: NodeID) throws {
+    let inode = try model.node(id)
+    var found: [[UInt8]: InodeNumber] = [:]
+    var cookie: UInt64 = 0
+    // A few at a time, as readdir does.
+    while true {
+      var count = 0
+      try fileSystem.list(id, after: cookie) { entry in
+        found[entry.name] = entry.node.inode
+        cookie = entry.cookie
+        count += 1
+        return count < 5
+      }
+      if count < 5 { break }
+    }
+    guard found == inode.entries else {
+      throw Disagreement(description: "directory \(id) has \(found), should have \(inode.entries)")
+    }
+  }
+
+  /// Everything: all volumes, all trees, all inodes without names that have references.
+  func compareAll() throws {
+    let volumes = fileSystem.volumes()
+    guard Set(volumes.map(\.id)) == Set(model.volumes.keys) else {
+      throw Disagreement(description: "volumes are \(volumes.map(\.id)), should be \(model.volumes.keys)")
+    }
+    for row in volumes { try compareVolume(row) }
+  }
+
+  private func compareVolume(_ row: VolumeInformation) throws {
+    let expected = model.volumes[row.id]!
+    guard row.usedBytes == expected.usedBytes, row.usedInodes == expected.inodes.count,
+      row.sealed == expected.isSealed, row.quotaBytes == expected.quotaBytes, row.quotaInodes == expected.quotaInodes
+    else {
+      throw Disagreement(
+        description: "volume is \(row), should have \(expected.usedBytes) bytes in \(expected.inodes.count) inodes, "
+          + "sealed \(expected.isSealed)")
+    }
+    for (number, inode) in expected.inodes {
+      let id = NodeID(volume: row.id, inode: number)
+      // One that is in a sealed volume without a name can't be reached.
+      if inode.linkCount == 0 && references[id] == nil { continue }
+      try compare(id, try attributes(id))
+      try compareAttributes(id)
+      if inode.isDirectory { try compareEntries(id) }
+      if inode.isRegular { try compareWholeContent(id) }
+      if inode.type == FileType.symbolicLink, try fileSystem.readLink(id) != inode.target {
+        throw Disagreement(description: "target of \(id) differs")
+      }
+    }
+  }
+
+  // MARK: Volumes
+
+  func createVolume() throws {
+    var request = VolumeRequest(kind: .workspace, path: "volumes/v\(log.count)")
+    if generator.next() % 4 == 0 {
+      request.quotaBytes = UInt64.random(in: 1 << 16...8 << 20, using: &generator)
+      request.quotaInodes = UInt64.random(in: 5...60, using: &generator)
+    }
+    note("create \(request)")
+    let row = try fileSystem.createVolume(request)
+    var volume = Model.Volume(root: row.root)
+    volume.quotaBytes = request.quotaBytes
+    volume.quotaInodes = request.quotaInodes
+    var root = Model.Inode(mode: FileType.directory | 0o755, uid: 0, gid: 0)
+    root.linkCount = 2
+    let id = NodeID(volume: row.id, inode: row.root)
+    let real = try fileSystem.attributes(id)
+    root.times = .init(accessed: real.accessed, modified: real.modified, changed: real.changed, born: real.born)
+    volume.inodes[row.root] = root
+    model.volumes[row.id] = volume
+    references[id] = 0
+  }
+
+  func branch(_ id: VolumeID, isSnapshot: Bool) throws {
+    note("\(isSnapshot ? "snapshot" : "clone") \(id)")
+    let path = generator.next() % 2 == 0 ? "volumes/v\(log.count)" : nil
+    let row =
+      isSnapshot
+      ? try fileSystem.snapshot(id, path: path)
+      : try fileSystem.clone(id, VolumeRequest(kind: .workspace, path: path))
+    note("  → \(row)")
+    var copy = model.volumes[id]!
+    copy.isSealed = isSnapshot
+    if !isSnapshot { (copy.quotaBytes, copy.quotaInodes) = (0, 0) }
+    model.volumes[row.id] = copy
+    for (number, inode) in copy.inodes where inode.linkCount > 0 { references[NodeID(volume: row.id, inode: number)] = 0 }
+  }
+
+  func removeVolume(_ id: VolumeID) throws {
+    note("remove volume \(id)")
+    try fileSystem.removeVolume(id)
+    model.volumes[id] = nil
+    references = references.filter { $0.key.volume != id }
+  }
+
+  func seal(_ id: VolumeID) throws {
+    note("seal \(id)")
+    try fileSystem.seal(id)
+    model.volumes[id]!.isSealed = true
+  }
+
+  func setQuota(_ id: VolumeID) throws {
+    let used = model.volumes[id]!.usedBytes
+    let bytes: UInt64 = generator.next() % 2 == 0 ? 0 : used + UInt64.random(in: 0...1 << 20, using: &generator)
+    let inodes: UInt64 = generator.next() % 2 == 0 ? 0 : UInt64.random(in: 1...50, using: &generator)
+    note("quota of \(id): \(bytes) bytes, \(inodes) inodes")
+    try fileSystem.setQuota(id, bytes: bytes, inodes: inodes)
+    model.volumes[id]!.quotaBytes = bytes
+    model.volumes[id]!.quotaInodes = inodes
+  }
+}
+
+/// A name for the log.
+func shown(_ name: [UInt8]) -> String { "“\(String(decoding: name.prefix(12), as: UTF8.self))”" }
+
+extension SeededGenerator {
+  static func pool(seed: UInt64, count: Int) -> [UInt8] {
+    var generator = SeededGenerator(seed: seed)
+    return generator.bytes(count)
+  }
+}

@@ -1,7 +1,0 @@
-import Testing
-
-import Chunks
-
-@Test func digestsOrderAsTheirBytesDo() {
-  #expect(Digest(words: (1, 0, 0, 0)) < Digest(words: (2, 0, 0, 0)))
-}

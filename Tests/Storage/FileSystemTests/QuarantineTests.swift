@@ -1,0 +1,113 @@
+import Catalog
+import Chunks
+import Glibc
+import Linux
+import TestSupport
+import Testing
+
+@testable import FileSystem
+
+private func random(_ count: Int, seed: UInt64) -> [UInt8] {
+  var generator = SeededGenerator(seed: seed)
+  return generator.bytes(count)
+}
+
+private func eio(_ body: () throws -> Void) -> Bool {
+  do { try body() } catch let error as POSIXError { return error.code == EIO } catch { return false }
+  return false
+}
+
+@Test func aDamagedChunkGivesAnErrorOnItsFilesOnly() throws {
+  let store = try TestStore()
+  let root = try store.makeVolume("storage")
+  let bad = try store.write("bad", in: root, random(50_000, seed: 1))
+  let good = try store.write("good", in: root, random(50_000, seed: 2))
+  try store.fileSystem.synchronizeAll()
+  let digests = try store.chunks
+  let victim = try #require(digests.first)
+  try store.flipBit(in: victim)
+  let isFirst = eio { _ = try store.read(bad) }
+  #expect(isFirst)
+  #expect(try store.read(good) == random(50_000, seed: 2))
+  #expect(store.fileSystem.chunkStore.quarantinedCount == 1)
+  #expect(try store.catalog.quarantined().map(\.row.id) == [victim.id])
+  try store.reopen()
+  #expect(store.fileSystem.chunkStore.quarantinedCount == 1)
+  #expect(eio { _ = try store.read(bad) })
+}
+
+@Test func contentWrittenAgainIsStoredAfreshAndHealsTheOldFiles() throws {
+  let store = try TestStore()
+  let root = try store.makeVolume("storage")
+  let content = random(300_000, seed: 1)
+  let old = try store.write("old", in: root, content)
+  try store.fileSystem.synchronizeAll()
+  for chunk in try store.chunks { try store.flipBit(in: chunk) }
+  // Reading is what finds the damage; each read stops at the first chunk.
+  for offset in stride(from: 0, to: content.count, by: 512) {
+    var bytes = [UInt8](repeating: 0, count: 512)
+    #expect(
+      eio { _ = try bytes.withUnsafeMutableBytes { try store.fileSystem.read(old, offset: UInt64(offset), into: $0) } })
+  }
+  let damaged = try store.chunks
+  #expect(store.fileSystem.chunkStore.quarantinedCount == damaged.count)
+  let new = try store.write("new", in: root, content)
+  try store.fileSystem.synchronizeAll()
+  #expect(try store.read(new) == content)
+  #expect(try store.read(old) == content)
+  #expect(store.fileSystem.chunkStore.quarantinedCount == 0)
+  #expect(try store.catalog.quarantined() == [])
+  #expect(Set(try store.chunks.map(\.id)) == Set(damaged.map(\.id)))
+  #expect(try store.catalog.check() == [])
+  try store.reopen()
+  #expect(try store.read(old) == content)
+  #expect(try store.fileSystem.check(repair: false).findings == [])
+}
+
+@Test func aMissingPackPutsItsChunksInQuarantine() throws {
+  let store = try TestStore()
+  let root = try store.makeVolume("storage")
+  let file = try store.write("file", in: root, random(50_000, seed: 1))
+  try store.reopen { path in try LocalDisk(root: path).remove("packs/" + store.packs[0]) }
+  #expect(eio { _ = try store.read(file) })
+  #expect(store.fileSystem.chunkStore.quarantinedCount == 1)
+  try store.write("again", in: root, random(50_000, seed: 1))
+  try store.fileSystem.synchronizeAll()
+  #expect(try store.read(file) == random(50_000, seed: 1))
+}
+
+@Test func aDamagedChunkBesideWhatIsWrittenKeepsNoCheckpointFromBeingTaken() throws {
+  let store = try TestStore()
+  let root = try store.makeVolume("storage")
+  let file = try store.write("file", in: root, random(400_000, seed: 1))
+  try store.fileSystem.synchronizeAll()
+  for chunk in try store.chunks { try store.flipBit(in: chunk) }
+  try store.overwrite(file, at: 200_000, random(5_000, seed: 2))
+  try store.fileSystem.synchronizeAll()
+  var bytes = [UInt8](repeating: 0, count: 5_000)
+  _ = try bytes.withUnsafeMutableBytes { try store.fileSystem.read(file, offset: 200_000, into: $0) }
+  #expect(bytes == random(5_000, seed: 2))
+  #expect(try store.catalog.check() == [])
+}
+
+@Test func theCollectorLeavesDamagedChunksInUseWhereTheyAre() throws {
+  let store = try TestStore()
+  let root = try store.makeVolume("storage")
+  let kept = try store.write("kept", in: root, random(50_000, seed: 1))
+  try store.fileSystem.synchronizeAll()
+  let victim = try #require(try store.chunks.first)
+  try store.write("garbage", in: root, random(800_000, seed: 2))
+  try store.fileSystem.synchronizeAll()
+  try store.remove("garbage", in: root)
+  try store.flipBit(in: victim)
+  let report = try store.fileSystem.collectGarbage()
+  #expect(!report.notices.isEmpty)
+  #expect(try store.catalog.chunk(id: victim.id)?.location == victim.location)
+  #expect(eio { _ = try store.read(kept) })
+  #expect(try store.catalog.check() == [])
+  try store.remove("kept", in: root)
+  _ = try store.fileSystem.collectGarbage()
+  #expect(try store.chunks.isEmpty)
+  #expect(try store.catalog.quarantined() == [])
+  #expect(store.fileSystem.chunkStore.quarantinedCount == 0)
+}
