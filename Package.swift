@@ -131,7 +131,7 @@ let tests: [Target] = [
   .testTarget(
     name: "WorkspaceTests", dependencies: ["Workspace"], path: "Tests/Interface/WorkspaceTests", swiftSettings: settings
   ),
-  .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+  .target(name: "TestSupport", dependencies: ["CSQLite", "Linux"], path: "Tests/TestSupport", swiftSettings: settings),
   .testTarget(
     name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
     swiftSettings: settings),
@@ -163,6 +163,9 @@ let tests: [Target] = [
     name: "MountTests",
     dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux", "MountCalls", "mount-server"],
     path: "Tests/Integration/MountTests", swiftSettings: settings),
+  .testTarget(
+    name: "JournalTests", dependencies: ["Catalog", "Journal", "Linux", "TestSupport"],
+    path: "Tests/Storage/JournalTests", swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests",
     dependencies: ["CSQLite", "Catalog", "Chunks", "FileSystem", "Journal", "Linux", "TestSupport"],

@@ -1,0 +1,2 @@
+/// The payload of each of the samples, in hexadecimal.
+let goldenPayloads: [String: String] = [:]
