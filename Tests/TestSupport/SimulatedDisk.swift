@@ -156,7 +156,9 @@ public final class SimulatedDisk: Disk {
   private static func find(_ state: State, directory path: String) -> Int? {
     var number = 0
     for part in path.split(separator: "/") {
-      guard let next = state.directories[number]?.names[String(part)], state.directories[next] != nil else { return nil }
+      guard let next = state.directories[number]?.names[String(part)], state.directories[next] != nil else {
+        return nil
+      }
       number = next
     }
     return number

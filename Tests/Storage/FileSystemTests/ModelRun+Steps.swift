@@ -415,7 +415,9 @@ extension ModelRun {
       try fileSystem.copyRange(source, offset: offset, to: destination, offset: target, length: length, Caller())
     } _: { model, count in
       let expected = try model.copy(source, offset: offset, to: destination, offset: target, length: length)
-      if let count, count != expected { throw Disagreement(description: "\(count) bytes copied instead of \(expected)") }
+      if let count, count != expected {
+        throw Disagreement(description: "\(count) bytes copied instead of \(expected)")
+      }
     }
     try compareAround(destination, target)
   }

@@ -170,12 +170,15 @@ final class ModelRun {
         throw Disagreement(description: "read \(id) at \(start): \(count) bytes instead of \(end - start)")
       }
       let expected = content.bytes(start..<end)
-      let isEqual = expected.withUnsafeBytes { a in buffer.withUnsafeBytes { memcmp(a.baseAddress!, $0.baseAddress!, count) == 0 } }
+      let isEqual = expected.withUnsafeBytes { a in
+        buffer.withUnsafeBytes { memcmp(a.baseAddress!, $0.baseAddress!, count) == 0 }
+      }
       if !isEqual {
         let first = expected.indices.first { expected[$0] != buffer[$0] }!
         let last = expected.indices.last { expected[$0] != buffer[$0] }!
         throw Disagreement(
-          description: "content of \(id) differs in [\(start + UInt64(first)), \(start + UInt64(last))], size \(content.size)")
+          description:
+            "content of \(id) differs in [\(start + UInt64(first)), \(start + UInt64(last))], size \(content.size)")
       }
       start += UInt64(wanted)
     }
@@ -184,7 +187,9 @@ final class ModelRun {
   private func compareWholeContent(_ id: NodeID) throws {
     let content = try model.node(id).content
     if content.size <= 4 << 20 { return try compareContent(id, 0..<max(1, content.size)) }
-    for range in content.populated { try compareContent(id, range.lowerBound - min(range.lowerBound, 64)..<range.upperBound + 64) }
+    for range in content.populated {
+      try compareContent(id, range.lowerBound - min(range.lowerBound, 64)..<range.upperBound + 64)
+    }
     try compareContent(id, content.size - 100..<content.size + 100)
   }
 
@@ -286,7 +291,9 @@ final class ModelRun {
     copy.isSealed = isSnapshot
     if !isSnapshot { (copy.quotaBytes, copy.quotaInodes) = (0, 0) }
     model.volumes[row.id] = copy
-    for (number, inode) in copy.inodes where inode.linkCount > 0 { references[NodeID(volume: row.id, inode: number)] = 0 }
+    for (number, inode) in copy.inodes where inode.linkCount > 0 {
+      references[NodeID(volume: row.id, inode: number)] = 0
+    }
   }
 
   func removeVolume(_ id: VolumeID) throws {

@@ -27,7 +27,9 @@ private let steps = getenv("CAIRN_MODEL_STEPS").flatMap { Int(String(cString: $0
       try run.reopen()
       run.close()
     } catch {
-      Issue.record("seed \(seed): \(error)\nafter \(run.log.count) lines, the last of them:\n\(run.log.suffix(60).joined(separator: "\n"))")
+      Issue.record(
+        "seed \(seed): \(error)\nafter \(run.log.count) lines, the last of them:\n\(run.log.suffix(60).joined(separator: "\n"))"
+      )
     }
   }
 }
