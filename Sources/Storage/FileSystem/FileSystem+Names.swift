@@ -9,6 +9,9 @@ extension FileSystem {
     try withState { (state) throws(POSIXError) in
       let directory = try state.directory(parent)
       guard name.count <= 255 else { throw POSIXError(ENAMETOOLONG) }
+      // Asked for by open_by_handle_at and NFS, which know a node and not its path.
+      if name == [0x2E] { return try counted(state, parent) }
+      if name == [0x2E, 0x2E] { return try counted(state, try parentNode(state, directory)) }
       guard let entry = try state.entry(directory, name) else { throw POSIXError(ENOENT) }
       let node = try state.node(State.target(entry, in: parent.volume))
       node.lookups += 1
@@ -280,12 +283,15 @@ extension FileSystem {
 
   /// The directory's parent, for `..`.
   public func parent(_ directory: NodeID) throws(POSIXError) -> NodeID {
-    try withState { (state) throws(POSIXError) in
-      let node = try state.directory(directory)
-      let row = try state.volume(directory.volume).row
-      guard row.root == directory.inode else { return NodeID(volume: directory.volume, inode: node.row.parent) }
-      guard let path = row.path, let place = try state.skeletonPlace(path) else { return .root }
-      return place.parent.id
+    try withState { (state) throws(POSIXError) in try parentNode(state, try state.directory(directory)) }
+  }
+
+  private func parentNode(_ state: State, _ directory: Node) throws(POSIXError) -> NodeID {
+    let row = try state.volume(directory.id.volume).row
+    guard row.root == directory.id.inode else {
+      return NodeID(volume: directory.id.volume, inode: directory.row.parent)
     }
+    guard let path = row.path, let place = try state.skeletonPlace(path) else { return .root }
+    return place.parent.id
   }
 }

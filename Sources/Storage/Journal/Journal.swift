@@ -83,7 +83,8 @@ public final class Journal: Sendable {
 
   /// Calls `replay` for each operation in the journal in order: those up to `applied`, which the
   /// catalog has, too, as far as they are still there. They are durable when it returns: what is built
-  /// on them must not outlive them. New operations go to a segment of their own. Throws ``JournalError`` and what `replay` throws.
+  /// on them must not outlive them. New operations go to a segment of their own. Throws ``JournalError``
+  /// and what `replay` throws.
   public func recover(
     applied: LogSequenceNumber, replay: (LogSequenceNumber, _ request: UInt64, Operation) throws -> Void
   ) throws {

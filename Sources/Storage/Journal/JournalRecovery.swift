@@ -176,32 +176,23 @@ struct JournalRecovery {
 
   /// Throws if a record after the end of the prefix says that operation `lost` had been durable.
   private func refuseLostRecords(_ segment: SegmentFile, after start: Int, from lost: LogSequenceNumber) throws {
-    var offset = start
-    while offset + Journal.recordHeaderLength <= segment.bytes.count {
-      if let record = read(segment, at: offset) {
-        if record.sequence > lost && record.durable >= lost {
-          throw JournalError(
-            .damaged,
-            "Journal segment \(segment.number) is damaged: operation \(lost) was durable and can't be read. "
-              + "Restore the file, or move the journal away to go on without the operations from \(lost) on.")
+    let claim = segment.bytes.withUnsafeBytes { all -> Int? in
+      var offset = start
+      while offset + Journal.recordHeaderLength <= all.count {
+        // The cheap look first: most of a segment is zeros, or records of its earlier life.
+        let sequence = UInt64(littleEndian: all.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))
+        let durable = UInt64(littleEndian: all.loadUnaligned(fromByteOffset: offset + 16, as: UInt64.self))
+        if sequence > lost && durable >= lost && durable < sequence && read(segment, at: offset) != nil {
+          return offset
         }
-        offset += record.length
-      } else {
-        offset += 8
-        // What was preallocated and never written is most of a segment.
-        while offset % Self.block == 0, isZero(segment, from: offset) { offset += Self.block }
+        offset = max(offset + 8, all.firstNonZero(from: offset) / 8 * 8 - 32)
       }
+      return nil
     }
-  }
-
-  private static let block = 4096
-
-  private func isZero(_ segment: SegmentFile, from offset: Int) -> Bool {
-    segment.bytes.withUnsafeBytes { all in
-      guard offset < all.count, let base = all.baseAddress else { return false }
-      let count = min(Self.block, all.count - offset)
-      // Compares with itself one byte on.
-      return all[offset] == 0 && memcmp(base + offset, base + offset + 1, count - 1) == 0
-    }
+    guard claim != nil else { return }
+    throw JournalError(
+      .damaged,
+      "Journal segment \(segment.number) is damaged: operation \(lost) was durable and can't be read. "
+        + "Restore the file, or move the journal away to go on without the operations from \(lost) on.")
   }
 }
