@@ -222,7 +222,9 @@ private final class OpenDatabaseFile {
         }
       }
       if flags & SQLITE_SHM_LOCK != 0 {
-        for slot in range { if isExclusive { state.memoryExclusive[slot] = true } else { state.memoryShared[slot] += 1 } }
+        for slot in range {
+          if isExclusive { state.memoryExclusive[slot] = true } else { state.memoryShared[slot] += 1 }
+        }
       }
       return SQLITE_OK
     }

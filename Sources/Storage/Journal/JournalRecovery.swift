@@ -1,4 +1,5 @@
 import Catalog
+import Glibc
 import Linux
 
 /// Reads the journal at the start: finds the prefix of operations that survived.
@@ -23,6 +24,8 @@ struct JournalRecovery {
     var first: LogSequenceNumber
     var file: any DiskFile
     var bytes: [UInt8]
+    var checksumSeed: UInt32
+    var hasGoodHeader = true
   }
 
   private struct Record {
@@ -43,11 +46,14 @@ struct JournalRecovery {
     var broken: LogSequenceNumber?
     var lost: [UInt64] = []
     for number in names {
-      guard let segment = try open(number) else {
+      let segment = try open(number)
+      let next = max(expected ?? 0, applied + 1)
+      if !segment.hasGoodHeader {
+        // Nothing in it was durable, unless a record says so.
+        try refuseLostRecords(segment, after: Journal.headerLength, from: next)
         lost.append(number)
         continue
       }
-      let next = max(expected ?? 0, applied + 1)
       if let first = broken, segment.first > next {
         // Written after what was lost, and lost with it, unless it says that this had been durable.
         try refuseLostRecords(segment, after: Journal.headerLength, from: first)
@@ -59,7 +65,7 @@ struct JournalRecovery {
       }
       result.segments.append((number, segment.first))
       let end = try replaySegment(segment, applied: applied, replay: replay)
-      if end.next > applied { try refuseLostRecords(segment, after: end.offset, from: end.next) }
+      try refuseLostRecords(segment, after: end.offset, from: max(end.next, applied + 1))
       // What follows the prefix must not be taken for a part of it by a later recovery.
       if end.offset < segment.bytes.count { try segment.file.truncate(to: UInt64(end.offset)) }
       expected = end.next
@@ -67,6 +73,7 @@ struct JournalRecovery {
       result.last = max(result.last, end.next - 1)
     }
     for number in lost { try segments.removeJournalSegment(number) }
+    if !lost.isEmpty { try disk.syncDirectory("journal") }
     return result
   }
 
@@ -92,10 +99,10 @@ struct JournalRecovery {
     return (next, offset)
   }
 
-  private func open(_ number: UInt64) throws -> SegmentFile? {
+  private func open(_ number: UInt64) throws -> SegmentFile {
     let path = "journal/" + LogSegments.name(number) + ".journal"
     let file = try disk.open(path, create: false)
-    let length = Int(min(try file.length(), Journal.segmentLength + (4 << 20)))
+    let length = Int(try file.length())
     var bytes = [UInt8](repeating: 0, count: length)
     let count = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
     bytes.removeLast(length - count)
@@ -113,19 +120,21 @@ struct JournalRecovery {
         UInt64(littleEndian: header.loadUnaligned(fromByteOffset: 40, as: UInt64.self)), isGood
       )
     }
-    // A segment whose header never reached the disk holds nothing that was durable.
-    guard let header, header.0 == Journal.magic, header.5 else { return nil }
+    let seed = Journal.checksumSeed(storeID: storeID, segment: number)
+    let unreadable = SegmentFile(
+      number: number, first: 0, file: file, bytes: bytes, checksumSeed: seed, hasGoodHeader: false)
+    guard let header, header.0 == Journal.magic, header.5 else { return unreadable }
     guard header.1 <= Journal.version else {
       throw JournalError(
         .newerVersion,
         "The journal \(path) has format version \(header.1); this program knows \(Journal.version). Use a newer one.")
     }
     // A segment that was used before, and whose new header never reached the disk.
-    guard header.3 == number else { return nil }
+    guard header.3 == number else { return unreadable }
     guard header.2 == storeID else {
       throw JournalError(.damaged, "The journal segment \(path) belongs to another store.")
     }
-    return SegmentFile(number: number, first: header.4, file: file, bytes: bytes)
+    return SegmentFile(number: number, first: header.4, file: file, bytes: bytes, checksumSeed: seed)
   }
 
   private func read(_ segment: SegmentFile, at offset: Int) -> Record? {
@@ -135,7 +144,8 @@ struct JournalRecovery {
       guard length >= Journal.recordHeaderLength, length % 8 == 0, length <= all.count - offset else { return nil }
       let record = UnsafeRawBufferPointer(rebasing: all[offset..<offset + length])
       let checksum = UInt32(littleEndian: record.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
-      guard checksum == crc32c(UnsafeRawBufferPointer(rebasing: record[8...])) else { return nil }
+      guard checksum == crc32c(UnsafeRawBufferPointer(rebasing: record[8...]), seed: segment.checksumSeed)
+      else { return nil }
       let payloadLength = Int(UInt32(littleEndian: record.loadUnaligned(fromByteOffset: 36, as: UInt32.self)))
       let typeNumber = UInt16(littleEndian: record.loadUnaligned(fromByteOffset: 32, as: UInt16.self))
       guard payloadLength <= length - Journal.recordHeaderLength, let type = OperationType(rawValue: typeNumber)

@@ -430,7 +430,9 @@ struct ModelACL {
     var result: [UInt8] = [2, 0, 0, 0]
     for entry in entries {
       result += [UInt8(entry.tag), 0, UInt8(entry.permissions), 0]
-      for shift in stride(from: UInt32(0), to: 32, by: 8) { result.append(UInt8(truncatingIfNeeded: entry.id >> shift)) }
+      for shift in stride(from: UInt32(0), to: 32, by: 8) {
+        result.append(UInt8(truncatingIfNeeded: entry.id >> shift))
+      }
     }
     return result
   }

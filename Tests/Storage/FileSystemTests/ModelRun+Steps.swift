@@ -8,6 +8,18 @@ import TestSupport
 extension ModelRun {
   func step() throws {
     switch random(1000) {
+    case let number where number < 965: try operate(number)
+    case 965..<985: try checkpoint()
+    case 985..<990: try synchronize()
+    case 990..<993: try compareAll()
+    case 993..<996: try reopen()
+    default: try kill(isTakeover: random(2) == 0)
+    }
+  }
+
+  /// One random operation.
+  private func operate(_ number: Int) throws {
+    switch number {
     case 0..<130: try make()
     case 130..<160: try makeUnnamed()
     case 160..<220: try unlink()
@@ -23,14 +35,20 @@ extension ModelRun {
     case 860..<890: try readSomewhere()
     case 890..<930: try forget()
     case 930..<945: try lookup()
-    case 945..<965: try changeVolumes()
-    case 965..<985:
-      note("checkpoint")
-      try fileSystem.checkpoint()
-      if random(2) == 0 { try fileSystem.removeDeadLayers() }
-    case 985..<990: try compareAll()
-    case 990..<994: try reopen()
-    default: try kill(isTakeover: random(2) == 0)
+    default: try changeVolumes()
+    }
+  }
+
+  /// One random step, with more that reaches the disk and none that ends the process.
+  func stepBeforePowerCut() throws {
+    switch random(100) {
+    case 0..<10: try synchronize()
+    case 10..<20: try checkpoint()
+    case 20..<26: try changeVolumes()
+    case 26..<50: try write()
+    default:
+      // The steps up to changeVolumes.
+      try operate(random(965))
     }
   }
 
@@ -227,6 +245,7 @@ extension ModelRun {
     fileSystem.forget(id, count: max(1, count))
     model.forget(id)
     references[id] = model.volumes[id.volume]?.inodes[id.inode] == nil ? nil : 0
+    remember()
   }
 
   /// Lists a directory a few names at a time while it changes: names that were there all the time
@@ -415,7 +434,9 @@ extension ModelRun {
       try fileSystem.copyRange(source, offset: offset, to: destination, offset: target, length: length, Caller())
     } _: { model, count in
       let expected = try model.copy(source, offset: offset, to: destination, offset: target, length: length)
-      if let count, count != expected { throw Disagreement(description: "\(count) bytes copied instead of \(expected)") }
+      if let count, count != expected {
+        throw Disagreement(description: "\(count) bytes copied instead of \(expected)")
+      }
     }
     try compareAround(destination, target)
   }

@@ -43,7 +43,9 @@ import Testing
       _ = try? decode(type, generator.bytes(Int.random(in: 0..<200, using: &generator)))
       let sample = sampleOperations.randomElement(using: &generator)!.operation
       var bytes = encode(sample)
-      for _ in 0..<3 { bytes[Int.random(in: bytes.indices, using: &generator)] = UInt8.random(in: 0...255, using: &generator) }
+      for _ in 0..<3 {
+        bytes[Int.random(in: bytes.indices, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+      }
       // What is read from damaged bytes is written again as it was read.
       if let found = try? decode(sample.type, bytes) { #expect(try decode(found.type, encode(found)) == found) }
     }

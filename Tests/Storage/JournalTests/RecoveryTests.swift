@@ -25,7 +25,9 @@ import Testing
   @Test func `a killed process loses nothing`() throws {
     let disk = SimulatedDisk()
     let (journal, _) = try recover(disk)
-    for sample in sampleOperations where sample.name != "writeStaged" { _ = try journal.append(sample.operation, request: 0) }
+    for sample in sampleOperations where sample.name != "writeStaged" {
+      _ = try journal.append(sample.operation, request: 0)
+    }
     let found = try recover(disk.afterKill()).operations.map(\.1)
     #expect(found == sampleOperations.filter { $0.name != "writeStaged" }.map(\.operation))
   }
@@ -108,7 +110,7 @@ import Testing
       let disk = SimulatedDisk()
       try recover(disk).journal.appendRemovals(1...5)
       let file = try segment(disk)
-      let end = UInt64(Journal.headerLength) + 5 * 72
+      let end = UInt64(Journal.headerLength) + 5 * 64
       try file.truncate(to: end - cut)
       let (journal, found) = try recover(disk)
       #expect(found.count == 4)
@@ -126,7 +128,7 @@ import Testing
     try journal.appendRemovals(4...4)
     let record = try recover(disk.afterKill()).operations.count
     #expect(record == 4)
-    for offset in [UInt64(Journal.headerLength) + 8, UInt64(Journal.headerLength) + 72 + 50] {
+    for offset in [UInt64(Journal.headerLength) + 8, UInt64(Journal.headerLength) + 64 + 50] {
       let copy = disk.afterKill()
       try flip(segment(copy), at: offset)
       #expect { try recover(copy) } throws: { ($0 as? JournalError)?.code == .damaged }
@@ -198,29 +200,44 @@ import Testing
     try forged.sync()
     try forged.appendRemovals(101...200)
     let file = try segment(forger)
-    var records = [UInt8](repeating: 0, count: 100 * 72)
-    _ = try records.withUnsafeMutableBytes { try file.read(into: $0, at: UInt64(Journal.headerLength) + 100 * 72) }
+    var records = [UInt8](repeating: 0, count: 100 * 64)
+    _ = try records.withUnsafeMutableBytes { try file.read(into: $0, at: UInt64(Journal.headerLength) + 100 * 64) }
     let location = try journal.appendWrite([UInt8](repeating: 0, count: Int(8 - location(journal) % 8)) + records)
     // The power cut tears the record's beginning, not the content.
     let torn = disk.afterKill()
     try flip(segment(torn), at: location.offset - 20)
-    #expect(try recover(torn).operations.count == 1)
+    #expect(try recover(torn).operations.count == 2)
   }
 
   /// Where the content of an inline write is within eight bytes, so that forged records can be aligned.
   private func location(_ journal: Journal) throws -> UInt64 { try journal.appendWrite([1]).offset }
+
+  /// What an operation is whatever place its bytes have: the operation without it, and the bytes.
+  private struct Comparable: Equatable {
+    var operation: Operation
+    var bytes: [UInt8] = []
+  }
+
+  private func comparable(_ operation: Operation, _ journal: Journal) throws -> Comparable {
+    guard case .write(let write) = operation else { return Comparable(operation: operation) }
+    var bytes = [UInt8](repeating: 0, count: Int(write.length))
+    let file = try #require(journal.segments.file(write.location.segment))
+    _ = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: write.location.offset) }
+    return Comparable(operation: inlineWrite(bytes), bytes: bytes)
+  }
 
   @Test(arguments: testSeeds(200))
   func `after a power cut the journal is a prefix with all that was synced`(seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
     var disk = SimulatedDisk()
     var durable = 0
-    var written: [Operation] = []
+    var written: [Comparable] = []
     for _ in 0..<4 {
-      let (journal, found) = try recover(disk)
-      #expect(found.map(\.1) == Array(written.prefix(found.count)), "seed \(seed)")
+      let (journal, operations) = try recover(disk)
+      let found = try operations.map { try comparable($0.1, journal) }
+      #expect(found == Array(written.prefix(found.count)), "seed \(seed)")
       #expect(found.count >= durable, "seed \(seed)")
-      written = found.map(\.1)
+      written = found
       durable = found.count
       disk.crash(at: disk.calls + Int.random(in: 1...60, using: &generator))
       do {
@@ -231,22 +248,25 @@ import Testing
             durable = written.count
           case 1:
             let bytes = generator.bytes(Int.random(in: 1...5000, using: &generator))
-            let operation = inlineWrite(bytes)
-            written.append(operation)
-            let location = try journal.appendWrite(bytes)
-            if case .write(var write) = operation {
-              write.source = .inline(location: location)
-              written[written.count - 1] = .write(write)
-            }
+            written.append(Comparable(operation: inlineWrite(bytes), bytes: bytes))
+            _ = try journal.appendWrite(bytes)
+          case 2:
+            let bytes = generator.bytes(Int.random(in: 1...20_000, using: &generator))
+            written.append(Comparable(operation: inlineWrite(bytes), bytes: bytes))
+            try journal.appendStaged(bytes)
           default:
             let number = Int.random(in: 0..<1000, using: &generator)
-            written.append(removal(number))
+            written.append(Comparable(operation: removal(number)))
             try journal.appendRemovals(number...number)
           }
         }
-      } catch {}
+      } catch {
+        // The power is gone.
+        #expect(disk.isDead, "\(error)")
+      }
       let keeping = [0, 0.5, 0.9, 1].randomElement(using: &generator)!
-      disk = generator.next() % 4 == 0 ? disk.afterKill() : disk.afterPowerCut(keeping: keeping, using: &generator)
+      let isKill = generator.next() % 4 == 0
+      disk = isKill ? disk.afterKill() : disk.afterPowerCut(keeping: keeping, using: &generator)
     }
   }
 }

@@ -59,7 +59,7 @@ private func makeSamples() -> [(name: String, operation: Operation)] {
 func recover(
   _ disk: SimulatedDisk, storeID: [UInt8] = testStoreID, applied: LogSequenceNumber = 0
 ) throws -> (journal: Journal, operations: [(LogSequenceNumber, Operation)]) {
-  let journal = try Journal(disk: disk, storeID: storeID)
+  let journal = try Journal(disk: disk, storeID: storeID, segmentLength: 64 << 10)
   var found: [(LogSequenceNumber, Operation)] = []
   try journal.recover(applied: applied) { sequence, _, operation in found.append((sequence, operation)) }
   return (journal, found)
