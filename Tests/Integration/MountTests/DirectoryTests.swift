@@ -1,5 +1,3 @@
-import Catalog
-import FileSystem
 import Glibc
 import Testing
 
@@ -77,11 +75,11 @@ struct DirectoryTests {
       #expect(errorCode { access(artifacts + "/p", F_OK) } == ENOENT)
       #expect(errorCode { access(artifacts + "/p", F_OK) } == ENOENT)
       #expect(!before.contains("p"))
-      let volume = try store.fileSystem.createVolume(VolumeRequest(kind: .artifact, path: "artifacts/p/j"))
+      let volume = try store.command("create artifacts/p/j")
       try eventually { try names(artifacts) == before + ["p"] }
       try eventually { access(artifacts + "/p/j", F_OK) == 0 }
       try writeFile(artifacts + "/p/j/result", "x")
-      try store.fileSystem.removeVolume(volume.id)
+      try #expect(store.command("remove \(volume)") == "removed")
       try eventually { access(artifacts + "/p/j/result", F_OK) != 0 }
       try eventually { try !names(artifacts).contains("p") }
     }

@@ -1,4 +1,3 @@
-import FileSystem
 import Fuse
 import Glibc
 import Linux
@@ -8,21 +7,21 @@ import Testing
 struct MountPointTests {
   @Test func aMountPointInUseIsRefused() throws {
     try withMount { store in
-      let error = try #require(throws: FuseError.self) {
-        _ = try FuseServer(fileSystem: store.fileSystem, mountPoint: store.base + "/mount")
+      let error = #expect(throws: FuseError.self) {
+        _ = try KernelMount(at: store.base + "/mount", source: "second")
       }
-      #expect(error.code == .busy)
+      #expect(error?.code == .busy)
       try #expect(names(store.root) == [])
     }
   }
 
   @Test func aMissingMountPointIsNamedInTheError() throws {
     try withMount { store in
-      let error = try #require(throws: FuseError.self) {
-        _ = try FuseServer(fileSystem: store.fileSystem, mountPoint: store.base + "/none")
+      let error = #expect(throws: FuseError.self) {
+        _ = try KernelMount(at: store.base + "/none", source: "second")
       }
-      #expect(error.code == .badMountPoint)
-      #expect(error.message.contains(store.base + "/none"))
+      #expect(error?.code == .badMountPoint)
+      #expect(error?.message.contains(store.base + "/none") == true)
     }
   }
 
@@ -34,12 +33,9 @@ struct MountPointTests {
     close(try KernelMount(at: base + "/mount", source: "crashed").descriptor)
     var status = stat()
     #expect(errorCode { stat(base + "/mount", &status) } == ENOTCONN)
-    let fileSystem = try FileSystem(disk: LocalDisk(root: base + "/store"))
-    defer { fileSystem.close() }
-    let server = try FuseServer(fileSystem: fileSystem, mountPoint: base + "/mount")
-    server.start()
+    let store = try MountedStore(base: base)
     #expect(stat(base + "/mount", &status) == 0)
-    server.stop()
+    store.close()
     try #expect(!shell("cat /proc/self/mountinfo").contains(base))
   }
 
@@ -47,7 +43,7 @@ struct MountPointTests {
     try withMount { store in
       try withFile(store.path("a")) { descriptor in
         try writeAll(descriptor, [1], at: 0)
-        store.server.stop()
+        try #expect(store.command("stop") == "stopped")
         #expect(errorCode { fsync(descriptor) } != 0)
       }
       try #expect(!shell("cat /proc/self/mountinfo").contains(store.base))
@@ -57,7 +53,7 @@ struct MountPointTests {
   @Test func unmountingByHandEndsTheServer() throws {
     try withMount { store in
       try shell("umount \(store.base)/mount")
-      store.server.waitUntilUnmounted()
+      try #expect(store.command("wait") == "unmounted")
     }
   }
 

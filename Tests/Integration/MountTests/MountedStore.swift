@@ -1,12 +1,8 @@
-import Catalog
-import FileSystem
-import Fuse
 import Glibc
 import Linux
 import MountCalls
-import Testing
 
-/// A store in a directory of its own, mounted through the kernel by a server in this process.
+/// A store in a directory of its own, mounted through the kernel by a `mount-server`.
 ///
 /// Throws, and so fails the test, where that can't be had: without root or `/dev/fuse`.
 final class MountedStore {
@@ -14,33 +10,71 @@ final class MountedStore {
   let base: String
   /// A directory on the mount to work in.
   let root: String
-  let fileSystem: FileSystem
-  let server: FuseServer
+  private let server: pid_t
+  private let commands: UnsafeMutablePointer<FILE>
 
-  init() throws {
-    base = try makeTemporaryDirectory()
-    try check(mkdir(base + "/store", 0o700), "mkdir", base + "/store")
-    try check(mkdir(base + "/mount", 0o755), "mkdir", base + "/mount")
-    fileSystem = try FileSystem(disk: LocalDisk(root: base + "/store"))
-    _ = try fileSystem.createVolume(VolumeRequest(kind: .persistent, path: "storage"))
-    server = try FuseServer(fileSystem: fileSystem, mountPoint: base + "/mount")
-    server.start()
+  init(base: String) throws {
+    self.base = base
     root = base + "/mount/storage"
+    var pair: [Int32] = [0, 0]
+    let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+    try check(socketpair(AF_UNIX, type, 0, &pair), "socketpair", "")
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_adddup2(&actions, pair[1], STDIN_FILENO)
+    posix_spawn_file_actions_adddup2(&actions, pair[1], STDOUT_FILENO)
+    server = try spawnServer(["serve", base + "/store", base + "/mount"], &actions)
+    Glibc.close(pair[1])
+    commands = fdopen(pair[0], "r+")
+    guard answer() == "ready" else { throw TestFailure("mount-server did not mount; it says why above.") }
     try check(chmod(root, 0o777), "chmod", root)
   }
 
+  /// Sends a command to the server and returns its answer.
+  func command(_ text: String) throws -> String {
+    let line = text + "\n"
+    try check(write(fileno(commands), line, line.utf8.count), "write", "mount-server")
+    guard let answer = answer() else { throw TestFailure("mount-server ended at `\(text)`.") }
+    return answer
+  }
+
+  private func answer() -> String? {
+    var line = [CChar](repeating: 0, count: 65_536)
+    guard fgets(&line, Int32(line.count), commands) != nil else { return nil }
+    return String(line.prefix { $0 != 10 }.map { Character(UnicodeScalar(UInt8($0))) })
+  }
+
   func close() {
-    server.stop()
-    fileSystem.close()
-    _ = try? shell("rm -rf \(base)")
+    fclose(commands)
+    var status: Int32 = 0
+    waitpid(server, &status, 0)
+    _ = try? shell("umount -l \(base)/mount 2>/dev/null; rm -rf \(base)")
   }
 
   func path(_ name: String) -> String { root + "/" + name }
 }
 
+/// Starts `mount-server`, which SwiftPM builds beside the bundle that holds the tests.
+func spawnServer(_ arguments: [String], _ actions: UnsafePointer<posix_spawn_file_actions_t>?) throws -> pid_t {
+  let tests = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
+  let program: String = tests.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } + "/mount-server"
+  guard access(program, X_OK) == 0 else { throw TestFailure("\(program) is missing: build it first.") }
+  let words: [String] = [program] + arguments
+  var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
+  defer { for pointer in pointers { free(pointer) } }
+  pointers.append(nil)
+  var process: pid_t = 0
+  let code = posix_spawn(&process, program, actions, nil, pointers, nil)
+  if code != 0 { throw SystemError("posix_spawn", program, code) }
+  return process
+}
+
 /// Mounts a new store, lets `body` use it, and unmounts.
 func withMount(_ body: (MountedStore) throws -> Void) throws {
-  let store = try MountedStore()
+  let base = try makeTemporaryDirectory()
+  try shell("mkdir \(base)/store \(base)/mount")
+  let store = try MountedStore(base: base)
   defer { store.close() }
   try body(store)
 }

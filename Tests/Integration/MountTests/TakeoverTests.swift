@@ -12,18 +12,7 @@ private final class KeptMount {
     base = try makeTemporaryDirectory()
     try shell("mkdir \(base)/store \(base)/mount")
     root = base + "/mount/storage"
-    // SwiftPM builds it beside the bundle that holds the tests.
-    let tests = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
-    let program: String = tests.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } + "/mount-server"
-    guard access(program, X_OK) == 0 else { throw TestFailure("\(program) is missing: build it first.") }
-    let words: [String] = [program, base + "/store", base + "/mount"]
-    var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) }
-    defer { for argument in arguments { free(argument) } }
-    arguments.append(nil)
-    var process: pid_t = 0
-    let code = posix_spawn(&process, program, nil, nil, arguments, nil)
-    if code != 0 { throw SystemError("posix_spawn", program, code) }
-    keeper = process
+    keeper = try spawnServer(["keep", base + "/store", base + "/mount"], nil)
     _ = try server(after: nil)
   }
 

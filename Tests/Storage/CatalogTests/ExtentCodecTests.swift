@@ -16,13 +16,15 @@ import Testing
       Extent(offset: span + 65536, length: 300, content: .chunk(1001, offset: 0)),
       Extent(offset: span + 70000, length: 5, content: .chunk(900, offset: 17)),
       Extent(offset: span + 70010, length: 3, content: .inline([7, 8, 9])),
+      Extent(offset: span + 70013, length: 4096, content: .zeros),
     ]
     let expected: [UInt8] = [
       0x01,
       0x01, 0x80, 0x80, 0x04, 0xd0, 0x0f,
       0x00, 0xac, 0x02,
-      0x92, 0x82, 0x01, 0x05, 0xc9, 0x01, 0x11,
-      0x17, 0x03, 7, 8, 9,
+      0xa2, 0x84, 0x02, 0x05, 0xc9, 0x01, 0x11,
+      0x2b, 0x03, 7, 8, 9,
+      0x04, 0x80, 0x20,
     ]
     let encoded = try ExtentCodec.encode(extents, page: 1)
     #expect(encoded == expected)
@@ -86,7 +88,7 @@ import Testing
 
   @Test(
     arguments: [
-      [], [0], [2], [1, 0], [1, 1, 1], [1, 3, 2, 9], [1, 0, 0],
+      [], [0], [2], [1, 0], [1, 1, 1], [1, 3, 2, 9], [1, 0, 0], [1, 5, 1], [1, 4, 0],
       // A number of eleven bytes, one of ten that is past 64 bits, one with a byte too many.
       [1, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1],
       [1, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 2],
@@ -107,7 +109,7 @@ import Testing
 }
 
 /// Extents in order within a page: chunks that follow each other and others, parts of them, inline
-/// bytes and holes.
+/// bytes, zeros and holes.
 func randomExtents(page: UInt64, chunks: Int, _ random: inout SeededGenerator) -> [Extent] {
   var extents: [Extent] = []
   var offset = page * ExtentPage.span
@@ -120,9 +122,12 @@ func randomExtents(page: UInt64, chunks: Int, _ random: inout SeededGenerator) -
     let length = UInt64(1 + random.below(isInline ? 20 : 1 << 20))
     guard offset + length <= end else { break }
     let content: Extent.Content =
-      isInline
-      ? .inline((0..<length).map { UInt8(truncatingIfNeeded: $0) })
-      : .chunk(chunk, offset: random.below(3) == 0 ? UInt32(random.below(1 << 20)) : 0)
+      switch random.below(6) {
+      case _ where isInline: .inline((0..<length).map { UInt8(truncatingIfNeeded: $0) })
+      case 0: .zeros
+      case 1, 2: .chunk(chunk, offset: UInt32(random.below(1 << 20)))
+      default: .chunk(chunk, offset: 0)
+      }
     extents.append(Extent(offset: offset, length: length, content: content))
     offset += length
   }
