@@ -148,7 +148,8 @@ struct ArtifactDirectory: Sendable {
     switch errno {
     case ENOENT, ENOTDIR: return APIError.notFound("There is no artifact \(subject).", subject: subject)
     case EXDEV, ELOOP:
-      return APIError.invalid("\(subject) leads out of the job's artifacts by a link, or in a circle.", subject: subject)
+      return APIError.invalid(
+        "\(subject) leads out of the job's artifacts by a link, or in a circle.", subject: subject)
     // Of openat2(2), where directories are moved about while it walks: nothing is wrong with the path.
     case EAGAIN:
       return APIError.conflict("\(subject) is being moved about by the job; try again.", code: "busy", subject: subject)

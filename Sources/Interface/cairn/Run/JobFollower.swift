@@ -74,25 +74,31 @@ struct JobFollower: Sendable {
 
 /// Where in a job's log the follower is, so that after a new connection nothing is printed twice.
 struct LogPlace {
+  /// Of the last line that was printed.
   private var time = Int64.min
   /// Lines of that time that were printed, and that have come again since the connection was made.
   private var printed = 0
   private var seen = 0
+  private var isCatchingUp = false
 
   /// A new connection, which sends the log from its beginning.
-  mutating func begin() { seen = 0 }
+  mutating func begin() {
+    seen = 0
+    isCatchingUp = printed > 0
+  }
 
   mutating func isNew(_ line: LogLine) -> Bool {
-    if line.timeNanoseconds < time { return false }
-    if line.timeNanoseconds > time {
-      time = line.timeNanoseconds
-      printed = 1
-      seen = 1
-      return true
+    if isCatchingUp {
+      if line.timeNanoseconds < time { return false }
+      if line.timeNanoseconds == time {
+        seen += 1
+        if seen <= printed { return false }
+      }
+      // From here on all is new, even where the host's clock is set back.
+      isCatchingUp = false
     }
-    seen += 1
-    if seen <= printed { return false }
-    printed = seen
+    printed = line.timeNanoseconds == time ? printed + 1 : 1
+    time = line.timeNanoseconds
     return true
   }
 }
