@@ -33,17 +33,37 @@ struct JobFollower: Sendable {
     }
   }
 
-  /// The first signal asks the job to stop, the second ends this program.
+  /// The first signal asks the job to stop, the second ends this program: at once, even where the daemon
+  /// has not answered the first yet.
   private func stopOnSignals() async throws {
-    var count = 0
-    for await _ in signals(SIGINT, SIGTERM) {
-      count += 1
-      if count > 1 {
-        Terminal.complain("cairn: job \(job) is left to itself; see `cairn job show \(job)`")
-        throw ExitCode(130)
+    try await withThrowingTaskGroup { group in
+      defer { group.cancelAll() }
+      var count = 0
+      for await _ in signals(SIGINT, SIGTERM) {
+        count += 1
+        if count > 1 {
+          Terminal.complain("cairn: job \(job) is left to itself; see `cairn job show \(job)`")
+          throw ExitCode(130)
+        }
+        Terminal.complain("cairn: stopping job \(job); Ctrl-C again leaves it to itself")
+        group.addTask { await stop() }
       }
-      Terminal.complain("cairn: stopping job \(job); Ctrl-C again leaves it to itself")
-      _ = try await client.stop(job)
+    }
+  }
+
+  /// Asks until the daemon has heard it, as ``follow()`` bears with one that is restarted.
+  private func stop() async {
+    let deadline = ContinuousClock.now + Self.patience
+    while !Task.isCancelled {
+      do {
+        _ = try await client.stop(job)
+        return
+      } catch let error as HTTPClientError where error.isWorthRetry && .now < deadline {
+        try? await Task.sleep(for: .milliseconds(500))
+      } catch {
+        if !Task.isCancelled { Terminal.complain("cairn: job \(job) could not be stopped: \(error)") }
+        return
+      }
     }
   }
 
