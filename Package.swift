@@ -133,6 +133,16 @@ let tests: [Target] = [
   ),
   .target(name: "TestSupport", dependencies: ["CSQLite", "Linux"], path: "Tests/TestSupport", swiftSettings: settings),
   .testTarget(
+    name: "APITests", dependencies: ["API", "JobStates", "StorageAPI", "Wire"], path: "Tests/Interface/APITests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "ControlAPITests",
+    dependencies: ["API", "CLinux", "ControlAPI", "HTTPService", "Linux", "TestSupport", "Wire"],
+    path: "Tests/Interface/ControlAPITests", swiftSettings: settings),
+  .testTarget(
+    name: "CairnTests", dependencies: ["API", "Linux", "TestSupport", "UnixHTTP", "Wire", "cairn", argumentParser],
+    path: "Tests/Interface/CairnTests", swiftSettings: settings),
+  .testTarget(
     name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
     swiftSettings: settings),
   .testTarget(
