@@ -159,10 +159,10 @@ import Wire
     try check(
       StorageStatistics(
         uptimeSeconds: 1, residentBytes: 2, threads: 3, cpuSeconds: 4.5, ingestedChunks: 5, ingestedBytes: 6,
-        ingestedTrees: 7, kernelRequests: ["LOOKUP": 8]),
+        ingestedTrees: 7, quarantinedChunks: 9, kernelRequests: ["LOOKUP": 8]),
       #"""
       {"cpu_seconds":4.5,"ingested_bytes":6,"ingested_chunks":5,"ingested_trees":7,"kernel_requests":{"LOOKUP":8},\#
-      "resident_bytes":2,"threads":3,"uptime_seconds":1}
+      "quarantined_chunks":9,"resident_bytes":2,"threads":3,"uptime_seconds":1}
       """#)
   }
 
