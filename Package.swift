@@ -50,7 +50,8 @@ let storage: [Target] = [
     name: "Catalog", dependencies: ["Chunks", "Linux", "CSQLite"], path: "Sources/Storage/Catalog",
     swiftSettings: settings),
   .target(
-    name: "Journal", dependencies: ["Catalog", "Linux"], path: "Sources/Storage/Journal", swiftSettings: settings),
+    name: "Journal", dependencies: ["Catalog", "Chunks", "Linux"], path: "Sources/Storage/Journal",
+    swiftSettings: settings),
   .target(
     name: "FileSystem", dependencies: ["Catalog", "Chunks", "Journal", "Linux"], path: "Sources/Storage/FileSystem",
     swiftSettings: settings),
@@ -132,6 +133,16 @@ let tests: [Target] = [
     name: "WorkspaceTests", dependencies: ["Workspace"], path: "Tests/Interface/WorkspaceTests", swiftSettings: settings
   ),
   .target(name: "TestSupport", dependencies: ["CSQLite", "Linux"], path: "Tests/TestSupport", swiftSettings: settings),
+  .testTarget(
+    name: "APITests", dependencies: ["API", "JobStates", "StorageAPI", "Wire"], path: "Tests/Interface/APITests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "ControlAPITests",
+    dependencies: ["API", "CLinux", "ControlAPI", "HTTPService", "Linux", "TestSupport", "Wire"],
+    path: "Tests/Interface/ControlAPITests", swiftSettings: settings),
+  .testTarget(
+    name: "CairnTests", dependencies: ["API", "Linux", "TestSupport", "UnixHTTP", "Wire", "cairn", argumentParser],
+    path: "Tests/Interface/CairnTests", swiftSettings: settings),
   .testTarget(
     name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
     swiftSettings: settings),

@@ -1,3 +1,5 @@
+import Chunks
+
 /// A map of extents that can't be encoded, or bytes that are none.
 public struct ExtentCodecError: Error, Equatable, CustomStringConvertible, Sendable {
   /// What is wrong with it.

@@ -10,9 +10,6 @@ public typealias VolumeID = UInt32
 /// one on it; a clone puts its own on a frozen one. That is why both are instant.
 public typealias LayerID = UInt64
 
-/// The row of a chunk in the catalog; never used twice in a store.
-public typealias ChunkID = UInt64
-
 /// A number in the journal's order; the first operation has 1.
 public typealias LogSequenceNumber = UInt64
 

@@ -1,3 +1,6 @@
+/// The number of a chunk in the catalog, and in its record; never used twice in a store.
+public typealias ChunkID = UInt64
+
 /// How a chunk's bytes are encoded in a pack. The raw values are part of the pack format.
 public enum Codec: UInt8, Sendable {
   case raw = 0

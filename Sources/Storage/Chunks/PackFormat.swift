@@ -133,37 +133,46 @@ enum PackFormat {
 
 /// A record's place in its pack, as the index of a sealed pack has it.
 struct PackIndexEntry: Equatable {
-  static let length = 56
+  static let length = 64
 
   var digest: Digest
+  var chunk: ChunkID
   var offset: UInt64
   var storedLength: UInt32
   var length: UInt32
   var codec: Codec
 
-  init(digest: Digest, offset: UInt64, storedLength: UInt32, length: UInt32, codec: Codec) {
-    self.digest = digest
+  init(_ header: RecordHeader, offset: UInt64) {
+    digest = header.digest
+    chunk = header.chunk
     self.offset = offset
-    self.storedLength = storedLength
-    self.length = length
-    self.codec = codec
+    storedLength = header.storedLength
+    length = header.length
+    codec = header.codec
   }
 
   /// Nil for what can't be.
   init?(_ bytes: UnsafeRawBufferPointer) {
-    guard let codec = Codec(rawValue: bytes[48]) else { return nil }
-    self.init(
-      digest: Digest(bytes: bytes), offset: bytes.loadLittleEndian(at: 32),
-      storedLength: bytes.loadLittleEndian(at: 40), length: bytes.loadLittleEndian(at: 44), codec: codec)
-    guard RecordHeader.isPossible(codec, storedLength: storedLength, length: length) else { return nil }
+    guard let codec = Codec(rawValue: bytes[56]) else { return nil }
+    let header = RecordHeader(
+      codec: codec, storedLength: bytes.loadLittleEndian(at: 48), length: bytes.loadLittleEndian(at: 52),
+      digest: Digest(bytes: bytes), chunk: bytes.loadLittleEndian(at: 40))
+    guard header.isPossible else { return nil }
+    self.init(header, offset: bytes.loadLittleEndian(at: 32))
   }
 
   func encode(into bytes: UnsafeMutableRawBufferPointer) {
     digest.withBytes { bytes.store($0, at: 0) }
     bytes.storeLittleEndian(offset, at: 32)
-    bytes.storeLittleEndian(storedLength, at: 40)
-    bytes.storeLittleEndian(length, at: 44)
-    bytes[48] = codec.rawValue
+    bytes.storeLittleEndian(chunk, at: 40)
+    bytes.storeLittleEndian(storedLength, at: 48)
+    bytes.storeLittleEndian(length, at: 52)
+    bytes[56] = codec.rawValue
+  }
+
+  /// What the record begins with, if it is whole.
+  var header: RecordHeader {
+    RecordHeader(codec: codec, storedLength: storedLength, length: length, digest: digest, chunk: chunk)
   }
 
   func location(in pack: UInt64) -> ChunkLocation {
@@ -173,21 +182,23 @@ struct PackIndexEntry: Equatable {
 
 /// What stands before a chunk's payload in a pack.
 struct RecordHeader: Equatable {
-  static let length = 52
+  static let length = 60
   static let magic: UInt32 = 0x4345_5243  // "CREC"
   private static let version: UInt8 = 1
-  private static let checksumOffset = 48
+  private static let checksumOffset = 56
 
   var codec: Codec
   var storedLength: UInt32
   var length: UInt32
   var digest: Digest
+  var chunk: ChunkID
 
-  init(codec: Codec, storedLength: UInt32, length: UInt32, digest: Digest) {
+  init(codec: Codec, storedLength: UInt32, length: UInt32, digest: Digest, chunk: ChunkID) {
     self.codec = codec
     self.storedLength = storedLength
     self.length = length
     self.digest = digest
+    self.chunk = chunk
   }
 
   /// The header at the start of `bytes`, as yet without its checksum tried. Nil for what can't be one.
@@ -198,11 +209,11 @@ struct RecordHeader: Equatable {
     else { return nil }
     self.init(
       codec: codec, storedLength: bytes.loadLittleEndian(at: 8), length: bytes.loadLittleEndian(at: 12),
-      digest: Digest(bytes: UnsafeRawBufferPointer(rebasing: bytes[16...])))
-    guard Self.isPossible(codec, storedLength: storedLength, length: length) else { return nil }
+      digest: Digest(bytes: UnsafeRawBufferPointer(rebasing: bytes[16...])), chunk: bytes.loadLittleEndian(at: 48))
+    guard isPossible else { return nil }
   }
 
-  static func isPossible(_ codec: Codec, storedLength: UInt32, length: UInt32) -> Bool {
+  var isPossible: Bool {
     guard length >= 1, length <= ChunkParameters.largestMaximum, storedLength >= 1 else { return false }
     return switch codec {
     case .raw: storedLength == length
@@ -220,8 +231,13 @@ struct RecordHeader: Equatable {
     (UInt64(length) + UInt64(storedLength) + PackFormat.alignment - 1) & ~(PackFormat.alignment - 1)
   }
 
+  /// What the checksums of a store's records begin with. The store's ID is secret to the users of the
+  /// file system: a record that one of them made up, as the content of a file, fails its checksum, so
+  /// it can't claim the number of another chunk.
+  static func checksumSeed(storeID: [UInt8]) -> UInt32 { storeID.withUnsafeBytes { crc32c($0) } }
+
   /// Completes `record`, in which the payload lies already: writes the header before and zeros after it.
-  func encode(into record: UnsafeMutableRawBufferPointer) {
+  func encode(into record: UnsafeMutableRawBufferPointer, checksumSeed: UInt32) {
     record.storeLittleEndian(Self.magic, at: 0)
     record[4] = Self.version
     record[5] = codec.rawValue
@@ -229,19 +245,21 @@ struct RecordHeader: Equatable {
     record.storeLittleEndian(storedLength, at: 8)
     record.storeLittleEndian(length, at: 12)
     digest.withBytes { record.store($0, at: 16) }
-    record.storeLittleEndian(Self.checksum(UnsafeRawBufferPointer(record), unpaddedLength), at: Self.checksumOffset)
+    record.storeLittleEndian(chunk, at: 48)
+    let checksum = checksum(UnsafeRawBufferPointer(record), checksumSeed)
+    record.storeLittleEndian(checksum, at: Self.checksumOffset)
     for index in unpaddedLength..<Int(paddedLength) { record[index] = 0 }
   }
 
   /// Whether header and payload, which `record` begins with, are as they were written.
-  func checksumHolds(_ record: UnsafeRawBufferPointer) -> Bool {
+  func checksumHolds(_ record: UnsafeRawBufferPointer, checksumSeed: UInt32) -> Bool {
     record.count >= unpaddedLength
-      && record.loadLittleEndian(UInt32.self, at: Self.checksumOffset) == Self.checksum(record, unpaddedLength)
+      && record.loadLittleEndian(UInt32.self, at: Self.checksumOffset) == checksum(record, checksumSeed)
   }
 
   /// Of the header up to the checksum itself, and then of the payload.
-  private static func checksum(_ record: UnsafeRawBufferPointer, _ unpaddedLength: Int) -> UInt32 {
-    let header = crc32c(UnsafeRawBufferPointer(rebasing: record[..<checksumOffset]))
-    return crc32c(UnsafeRawBufferPointer(rebasing: record[length..<unpaddedLength]), seed: header)
+  private func checksum(_ record: UnsafeRawBufferPointer, _ seed: UInt32) -> UInt32 {
+    let header = crc32c(UnsafeRawBufferPointer(rebasing: record[..<Self.checksumOffset]), seed: seed)
+    return crc32c(UnsafeRawBufferPointer(rebasing: record[Self.length..<unpaddedLength]), seed: header)
   }
 }

@@ -5,22 +5,24 @@ import Linux
 public final class PackReader: Sendable {
   public let pack: UInt64
   private let file: any DiskFile
+  private let checksumSeed: UInt32
 
-  init(pack: UInt64, file: any DiskFile) {
+  init(pack: UInt64, file: any DiskFile, checksumSeed: UInt32) {
     self.pack = pack
     self.file = file
+    self.checksumSeed = checksumSeed
   }
 
   /// Reads a chunk into `content`, which has exactly `location.length` bytes. When it throws,
   /// `content` may hold anything.
   ///
   /// Each read, of raw payloads too, proves that the record's checksum holds and that it is the
-  /// record of `digest`: CRC-32C finds what disks do to bytes, and the equality finds a wrong place.
+  /// record of this chunk: CRC-32C finds what disks do to bytes, and the equality finds a wrong place.
   /// The full SHA-256 is for ``PackScanner``: docs/formats.md has the measurement.
   public func read(
-    _ location: ChunkLocation, _ digest: Digest, into content: UnsafeMutableRawBufferPointer
+    _ location: ChunkLocation, _ chunk: ChunkID, _ digest: Digest, into content: UnsafeMutableRawBufferPointer
   ) throws(ChunkError) {
-    try withRecord(location, digest) { (record, header) throws(ChunkError) in
+    try withRecord(location, chunk, digest) { (record, header) throws(ChunkError) in
       try decode(record, header, location, into: content)
     }
   }
@@ -28,10 +30,10 @@ public final class PackReader: Sendable {
   /// Calls `body` with a chunk's record, header and payload, whose checksum holds, once its content
   /// was proven to have the digest: what reads in daily use leave to ``PackScanner``.
   func withVerifiedRecord<Result>(
-    _ location: ChunkLocation, _ digest: Digest,
+    _ location: ChunkLocation, _ chunk: ChunkID, _ digest: Digest,
     _ body: (UnsafeRawBufferPointer, RecordHeader) throws(ChunkError) -> Result
   ) throws(ChunkError) -> Result {
-    try withRecord(location, digest) { (record, header) throws(ChunkError) in
+    try withRecord(location, chunk, digest) { (record, header) throws(ChunkError) in
       let content = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(location.length), alignment: 16)
       defer { content.deallocate() }
       try decode(record, header, location, into: content)
@@ -43,8 +45,8 @@ public final class PackReader: Sendable {
   }
 
   /// Reads a chunk and hashes it, to prove that it is what was stored.
-  public func verify(_ location: ChunkLocation, _ digest: Digest) throws(ChunkError) {
-    try withVerifiedRecord(location, digest) { (_, _) in }
+  public func verify(_ location: ChunkLocation, _ chunk: ChunkID, _ digest: Digest) throws(ChunkError) {
+    try withVerifiedRecord(location, chunk, digest) { (_, _) in }
   }
 
   private func decode(
@@ -59,16 +61,15 @@ public final class PackReader: Sendable {
   }
 
   private func withRecord<Result>(
-    _ location: ChunkLocation, _ digest: Digest,
+    _ location: ChunkLocation, _ chunk: ChunkID, _ digest: Digest,
     _ body: (UnsafeRawBufferPointer, RecordHeader) throws(ChunkError) -> Result
   ) throws(ChunkError) -> Result {
     precondition(location.pack == pack)
     func damaged(_ reason: String) -> ChunkError { .damaged(pack: pack, offset: location.offset, reason: reason) }
-    guard
-      RecordHeader.isPossible(location.codec, storedLength: location.storedLength, length: location.length)
-    else { throw damaged("the catalog gives it impossible lengths") }
     let expected = RecordHeader(
-      codec: location.codec, storedLength: location.storedLength, length: location.length, digest: digest)
+      codec: location.codec, storedLength: location.storedLength, length: location.length, digest: digest,
+      chunk: chunk)
+    guard expected.isPossible else { throw damaged("the catalog gives it impossible lengths") }
 
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: expected.unpaddedLength, alignment: 16)
     defer { buffer.deallocate() }
@@ -82,7 +83,7 @@ public final class PackReader: Sendable {
     guard count == expected.unpaddedLength else { throw damaged("the pack ends within it") }
     guard let header = RecordHeader(record) else { throw damaged("there is no record") }
     guard header == expected else { throw damaged("it is the record of another chunk") }
-    guard header.checksumHolds(record) else { throw damaged("its checksum is wrong") }
+    guard header.checksumHolds(record, checksumSeed: checksumSeed) else { throw damaged("its checksum is wrong") }
     return try body(record, header)
   }
 }

@@ -20,10 +20,25 @@ public struct PackRecovery: Sendable, Equatable {
 }
 
 extension PackStore {
-  /// Lists the packs into `table` and seals those that are not sealed. Returns their numbers.
+  /// What the packs that are there hold.
+  struct Survey {
+    var table = PackTable()
+    var recoveries: [PackRecovery] = []
+    /// Above the numbers of all packs.
+    var nextPack: UInt64 = 1
+    /// Above the numbers of the chunks in all packs that were looked at.
+    var nextChunk: ChunkID = 1
+
+    mutating func count(_ entries: [PackIndexEntry]) {
+      // The largest number is no chunk's: nothing could come after it.
+      for entry in entries where entry.chunk < .max { nextChunk = max(nextChunk, entry.chunk + 1) }
+    }
+  }
+
+  /// Looks at the packs, and seals those that are not sealed.
   static func recover(
-    _ disk: any Disk, _ storeID: [UInt8], _ known: [UInt64: UInt64], _ table: inout PackTable
-  ) throws(StoreError) -> (numbers: [UInt64], recoveries: [PackRecovery]) {
+    _ disk: any Disk, _ storeID: [UInt8], _ known: [UInt64: UInt64]
+  ) throws(StoreError) -> Survey {
     let names: [String]
     do {
       if !disk.exists(PackFormat.directory) {
@@ -35,10 +50,11 @@ extension PackStore {
       throw .disk(error)
     }
     let numbers = names.compactMap(PackFormat.number(ofFile:)).sorted()
-    var recoveries: [PackRecovery] = []
+    var survey = Survey()
     for number in numbers {
+      survey.nextPack = number + 1
       if let bytes = known[number] {
-        table.set(number, bytes: bytes, sealed: true)
+        survey.table.set(number, bytes: bytes, sealed: true)
         continue
       }
       let scanner: PackScanner
@@ -46,40 +62,43 @@ extension PackStore {
         scanner = try PackScanner(disk: disk, storeID: storeID, pack: number)
       } catch .disk(let error) {
         // One bad sector must not keep all other packs from being used.
-        table.set(number, bytes: 0, sealed: false)
-        recoveries.append(PackRecovery(pack: number, outcome: .failed("\(error)"), records: 0, damagedRecords: 0))
+        survey.table.set(number, bytes: 0, sealed: false)
+        survey.recoveries.append(
+          PackRecovery(pack: number, outcome: .failed("\(error)"), records: 0, damagedRecords: 0))
         continue
       }
-      if scanner.isSealed {
-        table.set(number, bytes: scanner.length, sealed: true)
+      if let index = scanner.index {
+        survey.count(index)
+        survey.table.set(number, bytes: scanner.length, sealed: true)
         continue
       }
-      let (recovery, length) = seal(disk, storeID, scanner)
-      recoveries.append(recovery)
+      let (recovery, entries, length) = seal(disk, storeID, scanner)
+      survey.count(entries)
+      survey.recoveries.append(recovery)
       if recovery.outcome != .removed {
-        table.set(number, bytes: length, sealed: recovery.outcome == .sealed)
+        survey.table.set(number, bytes: length, sealed: recovery.outcome == .sealed)
       }
     }
-    return (numbers, recoveries)
+    return survey
   }
 
   /// Appends run at once, so a record that was synced can stand behind one that never was written:
   /// the pack is cut after its last good record, not before the first bad one.
   private static func seal(
     _ disk: any Disk, _ storeID: [UInt8], _ scanner: PackScanner
-  ) -> (PackRecovery, length: UInt64) {
+  ) -> (PackRecovery, entries: [PackIndexEntry], length: UInt64) {
     let pack = scanner.pack
     let path = PackFormat.path(pack)
     var recovery = PackRecovery(pack: pack, outcome: .sealed, records: 0, damagedRecords: 0)
     var entries: [PackIndexEntry] = []
     do {
       try scanner.scan(payloads: true) { record in
-        if record.damage == nil { entries.append(PackIndexEntry(record)) } else { recovery.damagedRecords += 1 }
+        if record.damage == nil { entries.append(record.indexEntry) } else { recovery.damagedRecords += 1 }
         return true
       }
     } catch {
       recovery.outcome = .failed("\(error)")
-      return (recovery, scanner.length)
+      return (recovery, entries, scanner.length)
     }
     recovery.records = entries.count
     do {
@@ -87,7 +106,7 @@ extension PackStore {
         try disk.remove(path)
         try disk.syncDirectory(PackFormat.directory)
         recovery.outcome = .removed
-        return (recovery, 0)
+        return (recovery, [], 0)
       }
       let end = last.offset + RecordHeader.paddedLength(storedLength: last.storedLength)
       let footer = PackFormat.footer(storeID: storeID, pack: pack, end: end, entries: entries)
@@ -97,18 +116,10 @@ extension PackStore {
       if !scanner.hasGoodHeader { try file.write(PackFormat.header(storeID: storeID, pack: pack), at: 0) }
       try file.write(footer, at: end)
       try file.sync()
-      return (recovery, end + UInt64(footer.count))
+      return (recovery, entries, end + UInt64(footer.count))
     } catch {
       recovery.outcome = .failed("\(error)")
-      return (recovery, scanner.length)
+      return (recovery, entries, scanner.length)
     }
-  }
-}
-
-extension PackIndexEntry {
-  fileprivate init(_ record: PackScanner.Record) {
-    self.init(
-      digest: record.digest, offset: record.location.offset, storedLength: record.location.storedLength,
-      length: record.location.length, codec: record.location.codec)
   }
 }

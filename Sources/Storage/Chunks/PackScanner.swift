@@ -6,9 +6,24 @@ public struct PackScanner: Sendable {
   /// A record that was found, or that the index says should be there.
   public struct Record: Sendable, Equatable {
     public var digest: Digest
+    public var chunk: ChunkID
     public var location: ChunkLocation
     /// Nil for a good record; else what is wrong with it.
     public var damage: String?
+
+    fileprivate init(_ entry: PackIndexEntry, in pack: UInt64, damage: String?) {
+      digest = entry.digest
+      chunk = entry.chunk
+      location = entry.location(in: pack)
+      self.damage = damage
+    }
+
+    var indexEntry: PackIndexEntry {
+      PackIndexEntry(
+        RecordHeader(
+          codec: location.codec, storedLength: location.storedLength, length: location.length, digest: digest,
+          chunk: chunk), offset: location.offset)
+    }
   }
 
   public let pack: UInt64
@@ -19,8 +34,9 @@ public struct PackScanner: Sendable {
   /// Whether the file begins as this pack of this store should.
   public let hasGoodHeader: Bool
   /// In the order of the records; nil without a good index.
-  private let index: [PackIndexEntry]?
+  let index: [PackIndexEntry]?
   private let file: any DiskFile
+  private let checksumSeed: UInt32
 
   /// Opens a pack and reads its index. Throws for a pack of another store or of a newer format.
   public init(disk: any Disk, storeID: [UInt8], pack: UInt64) throws(StoreError) {
@@ -41,6 +57,7 @@ public struct PackScanner: Sendable {
     case .foreign: throw .foreignPack(path: path)
     }
     self.pack = pack
+    checksumSeed = RecordHeader.checksumSeed(storeID: storeID)
   }
 
   private static func readIndex(
@@ -77,15 +94,14 @@ public struct PackScanner: Sendable {
   ) throws(SystemError) {
     let window = FileWindow(file: file, length: length)
     for entry in index {
-      var record = Record(digest: entry.digest, location: entry.location(in: pack), damage: nil)
+      var record = Record(entry, in: pack, damage: nil)
       if payloads {
-        let expected = RecordHeader(
-          codec: entry.codec, storedLength: entry.storedLength, length: entry.length, digest: entry.digest)
+        let expected = entry.header
         let bytes = try window.bytes(at: entry.offset, atLeast: expected.unpaddedLength)
         if RecordHeader(bytes) != expected {
           record.damage = "its header is not what the index says"
         } else {
-          record.damage = Self.damage(of: expected, in: bytes)
+          record.damage = damage(of: expected, in: bytes)
         }
       }
       if !body(record) { return }
@@ -102,10 +118,8 @@ public struct PackScanner: Sendable {
         continue
       }
       bytes = try window.bytes(at: at, atLeast: header.unpaddedLength)
-      let damage = Self.damage(of: header, in: bytes)
-      let location = ChunkLocation(
-        pack: pack, offset: at, storedLength: header.storedLength, length: header.length, codec: header.codec)
-      if !body(Record(digest: header.digest, location: location, damage: damage)) { return }
+      let damage = damage(of: header, in: bytes)
+      if !body(Record(PackIndexEntry(header, offset: at), in: pack, damage: damage)) { return }
       // The lengths of a damaged record can't be trusted: the next record may begin anywhere.
       at += damage == nil ? header.paddedLength : PackFormat.alignment
     }
@@ -123,9 +137,9 @@ public struct PackScanner: Sendable {
     return at
   }
 
-  private static func damage(of header: RecordHeader, in record: UnsafeRawBufferPointer) -> String? {
+  private func damage(of header: RecordHeader, in record: UnsafeRawBufferPointer) -> String? {
     if record.count < header.unpaddedLength { return "the pack ends within it" }
-    if !header.checksumHolds(record) { return "its checksum is wrong" }
+    if !header.checksumHolds(record, checksumSeed: checksumSeed) { return "its checksum is wrong" }
     let content = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(header.length), alignment: 16)
     defer { content.deallocate() }
     let payload = UnsafeRawBufferPointer(rebasing: record[RecordHeader.length..<header.unpaddedLength])

@@ -2,7 +2,7 @@ import Glibc
 import Linux
 import Synchronization
 
-/// The packs of a store: chunks go in by ``append(_:_:)`` and come out by ``read(_:_:into:)``. It knows
+/// The packs of a store: chunks go in by ``append(_:_:_:)`` and come out by ``read(_:_:_:into:)``. It knows
 /// nothing of what chunks there are: that is the catalog's. All methods are thread-safe.
 ///
 /// Appends of several threads run at once: each takes its place in the pack under the lock, and
@@ -37,6 +37,7 @@ public final class PackStore: Sendable {
 
   private let disk: any Disk
   private let storeID: [UInt8]
+  private let checksumSeed: UInt32
   private let packBytes: UInt64
   private let writer: Monitor<Writer>
   private let table: Mutex<PackTable>
@@ -44,6 +45,8 @@ public final class PackStore: Sendable {
   private let syncing = Mutex(())
   /// What was done at the start about packs that an earlier process left unsealed.
   public let recoveries: [PackRecovery]
+  /// Above the numbers of the chunks in all packs that were opened at the start.
+  public let nextChunk: ChunkID
 
   /// Opens the packs on `disk`, makes their directory if need be, and seals what a killed process left.
   ///
@@ -56,14 +59,15 @@ public final class PackStore: Sendable {
     disk: any Disk, storeID: [UInt8], nextPack: UInt64, packBytes: UInt64 = 64 << 20, known: [UInt64: UInt64] = [:]
   ) throws(StoreError) {
     precondition(storeID.count == 16)
-    var table = PackTable()
-    let (numbers, recoveries) = try Self.recover(disk, storeID, known, &table)
+    let survey = try Self.recover(disk, storeID, known)
     self.disk = disk
     self.storeID = storeID
     self.packBytes = packBytes
-    self.recoveries = recoveries
-    self.table = Mutex(table)
-    writer = Monitor(Writer(next: max(nextPack, 1, (numbers.max() ?? 0) + 1)))
+    checksumSeed = RecordHeader.checksumSeed(storeID: storeID)
+    recoveries = survey.recoveries
+    nextChunk = survey.nextChunk
+    table = Mutex(survey.table)
+    writer = Monitor(Writer(next: max(nextPack, survey.nextPack)))
   }
 
   /// The number that the next pack gets. To be kept, so that numbers of removed packs are not used again.
@@ -73,7 +77,12 @@ public final class PackStore: Sendable {
 
   /// Stores a chunk: `content`, 1 byte to ``ChunkParameters/largestMaximum``, of which `digest` must be the
   /// digest. It can be read when this returns, and survives a power cut after the next ``sync()``.
-  public func append(_ digest: Digest, _ content: UnsafeRawBufferPointer) throws(ChunkError) -> ChunkLocation {
+  ///
+  /// - Parameter chunk: its number, which no other content ever had: a catalog that lost the chunk's row
+  ///   finds it again by the number in the record.
+  public func append(
+    _ digest: Digest, _ chunk: ChunkID, _ content: UnsafeRawBufferPointer
+  ) throws(ChunkError) -> ChunkLocation {
     precondition(content.count >= 1 && content.count <= ChunkParameters.largestMaximum, "no chunk has this length")
     let buffer = UnsafeMutableRawBufferPointer.allocate(
       byteCount: RecordHeader.length + content.count + Int(PackFormat.alignment), alignment: 16)
@@ -81,15 +90,17 @@ public final class PackStore: Sendable {
     let (codec, storedLength) = Compression.encode(
       content, into: UnsafeMutableRawBufferPointer(rebasing: buffer[RecordHeader.length...]))
     let header = RecordHeader(
-      codec: codec, storedLength: UInt32(storedLength), length: UInt32(content.count), digest: digest)
-    header.encode(into: buffer)
+      codec: codec, storedLength: UInt32(storedLength), length: UInt32(content.count), digest: digest, chunk: chunk)
+    header.encode(into: buffer, checksumSeed: checksumSeed)
     return try append(UnsafeRawBufferPointer(rebasing: buffer[..<Int(header.paddedLength)]), header)
   }
 
   /// Stores a chunk of this store once more, its record as it is, after proving that it is whole. It
   /// survives a power cut after the next ``sync()``; the record at `location` stays.
-  public func copy(_ location: ChunkLocation, _ digest: Digest) throws(ChunkError) -> ChunkLocation {
-    try reader(location.pack).withVerifiedRecord(location, digest) { (record, header) throws(ChunkError) in
+  public func copy(
+    _ location: ChunkLocation, _ chunk: ChunkID, _ digest: Digest
+  ) throws(ChunkError) -> ChunkLocation {
+    try reader(location.pack).withVerifiedRecord(location, chunk, digest) { (record, header) throws(ChunkError) in
       let padded = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(header.paddedLength), alignment: 16)
       defer { padded.deallocate() }
       padded.copyMemory(from: record)
@@ -100,9 +111,7 @@ public final class PackStore: Sendable {
 
   private func append(_ record: UnsafeRawBufferPointer, _ header: RecordHeader) throws(ChunkError) -> ChunkLocation {
     let place = try takePlace(header.paddedLength)
-    let entry = PackIndexEntry(
-      digest: header.digest, offset: place.offset, storedLength: header.storedLength, length: header.length,
-      codec: header.codec)
+    let entry = PackIndexEntry(header, offset: place.offset)
     defer { sealFullPacks() }
     do {
       try place.file.write(record, at: place.offset)
@@ -159,7 +168,7 @@ public final class PackStore: Sendable {
       state.active = number
       table.withLock {
         $0.set(number, bytes: UInt64(PackFormat.headerLength), sealed: false)
-        $0.keep(PackReader(pack: number, file: file))
+        $0.keep(PackReader(pack: number, file: file, checksumSeed: checksumSeed))
       }
       return number
     } catch {
@@ -281,7 +290,8 @@ public final class PackStore: Sendable {
     guard known else { throw .missing(pack: pack) }
     let reader: PackReader
     do {
-      reader = PackReader(pack: pack, file: try disk.open(PackFormat.path(pack), create: false))
+      reader = PackReader(
+        pack: pack, file: try disk.open(PackFormat.path(pack), create: false), checksumSeed: checksumSeed)
     } catch {
       throw error.code == ENOENT ? .missing(pack: pack) : .disk(error)
     }
@@ -289,11 +299,11 @@ public final class PackStore: Sendable {
     return reader
   }
 
-  /// Reads a chunk with one read of the disk: ``PackReader/read(_:_:into:)``.
+  /// Reads a chunk with one read of the disk: ``PackReader/read(_:_:_:into:)``.
   public func read(
-    _ location: ChunkLocation, _ digest: Digest, into content: UnsafeMutableRawBufferPointer
+    _ location: ChunkLocation, _ chunk: ChunkID, _ digest: Digest, into content: UnsafeMutableRawBufferPointer
   ) throws(ChunkError) {
-    try reader(location.pack).read(location, digest, into: content)
+    try reader(location.pack).read(location, chunk, digest, into: content)
   }
 
   // MARK: Housekeeping

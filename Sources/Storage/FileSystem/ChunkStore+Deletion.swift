@@ -53,14 +53,18 @@ struct Deletion {
 }
 
 extension ChunkStore.State {
-  /// Takes on content that was stored at `location`. What was in quarantine keeps its number, so that
-  /// the files that refer to it are whole again.
-  mutating func add(_ digest: Digest, _ location: ChunkLocation, promised: Bool) -> ChunkID {
-    let id = pending[digest]?.id ?? quarantined[digest]?.id ?? next
-    if pending[digest] == nil {
-      pending[digest] = ChunkRow(id: id, digest: digest, location: location)
-      pendingByID[id] = digest
-      next = max(next, id + 1)
+  mutating func takeNumber() -> ChunkID {
+    defer { next += 1 }
+    return next
+  }
+
+  /// Takes on a chunk that was stored, unless one with its content is pending already. Returns the
+  /// number of the one that counts.
+  mutating func add(_ chunk: ChunkRow, promised: Bool) -> ChunkID {
+    let id = pending[chunk.digest]?.id ?? chunk.id
+    if pending[chunk.digest] == nil {
+      pending[chunk.digest] = chunk
+      pendingByID[id] = chunk.digest
     }
     if promised { deletion.promise(id) }
     return id

@@ -31,6 +31,7 @@ extension ChunkStore {
     let isNew = state.withLock { state in
       guard state.pendingByID[row.id] == nil, state.quarantined[row.digest] == nil else { return false }
       state.quarantined[row.digest] = row
+      state.version += 1
       return true
     }
     guard isNew else { return }
@@ -56,6 +57,7 @@ extension ChunkStore {
     state.withLock { state in
       // One that was stored anew meanwhile stays, until a checkpoint has taken that on.
       for row in rows where state.pendingByID[row.id] == nil { state.quarantined[row.digest] = nil }
+      state.version += 1
     }
   }
 }

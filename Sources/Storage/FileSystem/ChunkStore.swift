@@ -26,7 +26,8 @@ final class ChunkStore: Sendable {
     var rows: [ChunkID: ChunkRow] = [:]
     /// Chunks that can't be read. One that is pending as well was stored anew.
     var quarantined: [Digest: ChunkRow] = [:]
-    /// Counts changes of what the catalog has: an answer of the catalog from before one may be wrong.
+    /// Counts changes of what the catalog has, and of the quarantine: an answer from before one may be
+    /// wrong.
     var version: UInt64 = 0
     var deletion = Deletion()
   }
@@ -43,7 +44,8 @@ final class ChunkStore: Sendable {
     self.catalog = catalog
     cache = ChunkCache(capacityBytes: cacheBytes)
     self.report = report
-    var state = State(next: nextChunk)
+    // A record that a killed process left, and that no catalog names, has had its number all the same.
+    var state = State(next: max(nextChunk, packs.nextChunk))
     for chunk in try catalog.quarantined() { state.quarantined[chunk.row.digest] = chunk.row }
     self.state = Monitor(state)
   }
@@ -62,29 +64,37 @@ final class ChunkStore: Sendable {
       state.withLock { $0.deletion.endStore(ticket) }
       state.wakeAll()
     }
-    var location: ChunkLocation?
+    var stored: ChunkRow?
     while true {
       let found = try find(digest, promised: promised)
       if let row = found.row { return (row.id, digest) }
-      let new = try location ?? packs.append(digest, content)
-      location = new
-      // Another thread may have stored the same content meanwhile: its copy is used, this one is garbage.
-      let id = state.withLock { $0.version == found.version ? $0.add(digest, new, promised: promised) : nil }
+      // What is in quarantine keeps its number, so that the files that refer to it are whole again.
+      let number = found.quarantined ?? stored?.id ?? state.withLock { $0.takeNumber() }
+      if stored?.id != number {
+        stored = ChunkRow(id: number, digest: digest, location: try packs.append(digest, number, content))
+      }
+      guard let new = stored else { continue }
+      // Another thread may have stored the same content meanwhile: its copy is used, and this one, of
+      // another number, is garbage.
+      let id = state.withLock { $0.version == found.version ? $0.add(new, promised: promised) : nil }
       if let id { return (id, digest) }
     }
   }
 
-  /// The row of content that is stored and can be read, and the version of the state that it is true of.
-  private func find(_ digest: Digest, promised: Bool) throws(CatalogError) -> (row: ChunkRow?, version: UInt64) {
+  /// The row of content that is stored and can be read, else the number that it has in quarantine, and
+  /// the version of the state that this is true of.
+  private func find(
+    _ digest: Digest, promised: Bool
+  ) throws(CatalogError) -> (row: ChunkRow?, quarantined: ChunkID?, version: UInt64) {
     while true {
-      let (known, isDamaged, version) = state.withLock { state in
+      let (known, quarantined, version) = state.withLock { state in
         let row = state.pending[digest]
         if promised, let row { state.deletion.promise(row.id) }
-        return (row, state.quarantined[digest] != nil, state.version)
+        return (row, state.quarantined[digest]?.id, state.version)
       }
-      if known != nil || isDamaged { return (known, version) }
-      guard let row = try catalog.chunk(digest: digest) else { return (nil, version) }
-      if claim([row.id], version, promised: promised) { return (row, version) }
+      if known != nil || quarantined != nil { return (known, quarantined, version) }
+      guard let row = try catalog.chunk(digest: digest) else { return (nil, nil, version) }
+      if claim([row.id], version, promised: promised) { return (row, nil, version) }
     }
   }
 
@@ -160,14 +170,14 @@ final class ChunkStore: Sendable {
     if offset == 0 && buffer.count == length {
       // Whole chunks are what a sequential reader asks for, and the kernel keeps what it gets: caching
       // them here would copy them once more to no end.
-      try packs.read(row.location, row.digest, into: buffer)
+      try packs.read(row.location, row.id, row.digest, into: buffer)
       return
     }
     try cache.withChunk(
       id,
       load: { () throws(ChunkError) in
         try ChunkBuffer(count: length) { (memory) throws(ChunkError) in
-          try packs.read(row.location, row.digest, into: memory)
+          try packs.read(row.location, row.id, row.digest, into: memory)
         }
       },
       { (content: UnsafeRawBufferPointer) throws(ChunkError) in

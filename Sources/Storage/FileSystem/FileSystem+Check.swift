@@ -128,7 +128,7 @@ extension FileSystem {
     var row = row
     while true {
       do throws(ChunkError) {
-        try chunkStore.packs.reader(row.location.pack).verify(row.location, row.digest)
+        try chunkStore.packs.reader(row.location.pack).verify(row.location, row.id, row.digest)
         return nil
       } catch {
         guard error.isDamage else { throw error }

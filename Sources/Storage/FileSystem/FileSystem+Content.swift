@@ -1,4 +1,5 @@
 import Catalog
+import Chunks
 import Glibc
 import Journal
 import Linux

@@ -231,7 +231,7 @@ extension FileSystem {
     var copies: [(chunk: ChunkID, location: ChunkLocation)] = []
     for chunk in chunks {
       do throws(ChunkError) {
-        copies.append((chunk.id, try chunkStore.packs.copy(chunk.location, chunk.digest)))
+        copies.append((chunk.id, try chunkStore.packs.copy(chunk.location, chunk.id, chunk.digest)))
       } catch {
         chunkStore.quarantine(chunk, error)
         report.notices.append("Chunk \(chunk.id) stays where it is: \(error).")

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The signal that takes a worker out of a read(2) of `/dev/fuse`, which nothing else ends while the

@@ -1,4 +1,5 @@
 import Catalog
+import Chunks
 
 /// One change to the store, with everything resolved that depends on when it happened: numbers
 /// given, times, owners. Applied to the same state it always gives the same state, so the journal

@@ -1,4 +1,5 @@
 import Catalog
+import Chunks
 
 /// The catalog as plain dictionaries, resolved in the most obvious way: what the real one is
 /// compared with.

@@ -105,7 +105,7 @@ import Testing
 
   @Test func aDamagedRecordInTheMiddleIsLeftInItsPlace() throws {
     let chunks = try abandon((0..<3).map { Array(repeating: UInt8($0), count: 2000) })
-    try fixture.flip(1, chunks[1].location.offset + 56)
+    try fixture.flip(1, chunks[1].location.offset + 70)
     let found = try fixture.records(1, payloads: true)
     #expect(found.map { $0.damage != nil } == [false, true, false])
     #expect(found.map(\.location) == chunks.map(\.location))
@@ -115,17 +115,21 @@ import Testing
     #expect(try store.read(chunks[2]) == chunks[2].content)
   }
 
-  @Test func contentThatLooksLikeARecordUnderAFalseDigestIsNotBelieved() throws {
-    // A user stores bytes that look like a record naming a chunk that he would like to replace.
-    let victim = Digest(of: Array("the real content".utf8))
+  /// A user stores bytes that look like a record of a chunk that he would like to replace: with a false
+  /// digest under a checksum that holds, or a true one, of his own content, without knowing the store's ID.
+  @Test(arguments: [true, false])
+  func contentThatLooksLikeARecordIsNotBelieved(isChecksumRight: Bool) throws {
     let fake = [UInt8]("something else!!".utf8)
+    let victim = Digest(of: isChecksumRight ? Array("the real content".utf8) : fake)
+    let seed = RecordHeader.checksumSeed(storeID: isChecksumRight ? PackFixture.storeID : [])
     var record = [UInt8](repeating: 0, count: RecordHeader.length + fake.count + 8)
     record.replaceSubrange(RecordHeader.length..<RecordHeader.length + fake.count, with: fake)
     record.withUnsafeMutableBytes {
-      RecordHeader(codec: .raw, storedLength: 16, length: 16, digest: victim).encode(into: $0)
+      RecordHeader(codec: .raw, storedLength: 16, length: 16, digest: victim, chunk: 1)
+        .encode(into: $0, checksumSeed: seed)
     }
     var generator = SeededGenerator(seed: 8)
-    // 4 bytes in front: a record's payload begins 52 bytes after a multiple of 8.
+    // 4 bytes in front: a record's payload begins 60 bytes after a multiple of 8.
     let chunk = try abandon([generator.bytes(4) + record + generator.bytes(500), [1]])[0]
     #expect(chunk.location.codec == .raw)
     try fixture.flip(1, chunk.location.offset + 1)

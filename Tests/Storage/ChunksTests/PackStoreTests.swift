@@ -101,8 +101,11 @@ import Testing
   @Test func theRecordOfAnotherChunkIsNotTaken() throws {
     let store = try fixture.open()
     let (a, b) = (try store.store([1, 2, 3]), try store.store([4, 5, 6]))
-    let mixed = StoredChunk(content: a.content, digest: a.digest, location: b.location)
+    let mixed = StoredChunk(content: a.content, digest: a.digest, number: a.number, location: b.location)
     #expect(isDamaged(b.location) { _ = try store.read(mixed) })
+    var renumbered = a
+    renumbered.number += 1
+    #expect(isDamaged(a.location) { _ = try store.read(renumbered) })
     var impossible = a
     impossible.location.storedLength = .max
     #expect(isDamaged(a.location) { _ = try store.read(impossible) })
@@ -127,9 +130,36 @@ import Testing
   @Test func contentUnderAWrongDigestIsFoundByTheScanner() throws {
     let store = try fixture.open()
     let wrong = Digest(of: [9])
-    _ = try [UInt8]([1, 2, 3]).withUnsafeBytes { try store.append(wrong, $0) }
+    _ = try [UInt8]([1, 2, 3]).withUnsafeBytes { try store.append(wrong, 1, $0) }
     try store.close()
     #expect(try fixture.records(1, payloads: true).map(\.damage) == ["its content has another digest"])
+  }
+
+  // MARK: Numbers
+
+  @Test func theNumberOfAChunkIsInItsRecordAndInTheIndex() throws {
+    let store = try fixture.open()
+    let numbers: [ChunkID] = [300, 2, 1 << 40]
+    let chunks = try numbers.map { try store.store(Array("chunk \($0)".utf8), as: $0) }
+    #expect(try fixture.records(1, payloads: true).map(\.chunk) == numbers)
+    try store.close()
+    #expect(try fixture.records(1, payloads: false).map(\.chunk) == numbers)
+    #expect(try fixture.records(1, payloads: true).map(\.chunk) == numbers)
+    let again = try fixture.open()
+    #expect(again.nextChunk == 1 << 40 + 1)
+    let copy = try again.copy(chunks[0].location, 300, chunks[0].digest)
+    #expect(copy.pack == 2)
+    try again.close()
+    #expect(try fixture.records(2, payloads: true).map(\.chunk) == [300])
+  }
+
+  @Test func theNumbersOfAnAbandonedPackAreNotGivenOutAgain() throws {
+    let store = try fixture.open()
+    _ = try store.store([1, 2, 3], as: 17)
+    try store.sync()
+    #expect(store.nextChunk == 1)
+    #expect(try fixture.open().nextChunk == 18)
+    #expect(try fixture.open().nextChunk == 18)
   }
 
   // MARK: Removal

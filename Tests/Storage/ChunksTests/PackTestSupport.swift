@@ -7,6 +7,7 @@ import TestSupport
 struct StoredChunk: Sendable {
   var content: [UInt8]
   var digest: Digest
+  var number: ChunkID
   var location: ChunkLocation
 }
 
@@ -59,10 +60,12 @@ extension Digest {
 }
 
 extension PackStore {
-  func store(_ content: [UInt8]) throws -> StoredChunk {
+  /// Chunks that nobody looks for by number may all have the same.
+  func store(_ content: [UInt8], as number: ChunkID = 1) throws -> StoredChunk {
     let digest = Digest(of: content)
     return StoredChunk(
-      content: content, digest: digest, location: try content.withUnsafeBytes { try append(digest, $0) })
+      content: content, digest: digest, number: number,
+      location: try content.withUnsafeBytes { try append(digest, number, $0) })
   }
 
   func read(_ chunk: StoredChunk) throws -> [UInt8] { try reader(chunk.location.pack).read(chunk) }
@@ -71,7 +74,7 @@ extension PackStore {
 extension PackReader {
   func read(_ chunk: StoredChunk) throws -> [UInt8] {
     var content = [UInt8](repeating: 0xAA, count: Int(chunk.location.length))
-    try content.withUnsafeMutableBytes { try read(chunk.location, chunk.digest, into: $0) }
+    try content.withUnsafeMutableBytes { try read(chunk.location, chunk.number, chunk.digest, into: $0) }
     return content
   }
 }

@@ -185,7 +185,7 @@ private func random(_ count: Int, seed: UInt64) -> [UInt8] {
     let superblock = try Superblock.read(from: disk)
     let packs = try PackStore(disk: disk, storeID: superblock.storeID, nextPack: 1)
     let content = random(50_000, seed: 9)
-    _ = try content.withUnsafeBytes { try packs.append(Digest(of: $0), $0) }
+    _ = try content.withUnsafeBytes { try packs.append(Digest(of: $0), 1, $0) }
     try packs.close()
   }
   #expect(try store.packs.count == sealed.count + 1)

@@ -26,6 +26,13 @@ final class TestStore {
     fileSystem = try Self.open(directory.path, reports, checkpointSeconds)
   }
 
+  /// The store as it would be found if its process were killed now, after `body` did something to it.
+  init(copyOf other: TestStore, _ body: (String) throws -> Void = { _ in }) throws {
+    try copyDirectory(other.directory.path, to: directory.path)
+    try body(directory.path)
+    fileSystem = try Self.open(directory.path, reports, 1000)
+  }
+
   private static func open(_ path: String, _ reports: Reports, _ seconds: Double) throws -> FileSystem {
     var options = FileSystem.Options()
     options.packBytes = 1 << 20
