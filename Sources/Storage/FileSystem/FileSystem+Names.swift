@@ -19,14 +19,15 @@ extension FileSystem {
     }
   }
 
-  /// The kernel gives `count` references to an inode back. One without names and references is gone.
+  /// The kernel gives `count` references to an inode back. One without names and references is gone,
+  /// unless its volume is sealed: nothing changes there, and its layer may be another volume's too.
   ///
   /// References taken before this process began are not known; the kernel gives all of its references
   /// back at once, so a count below zero says the same as zero.
   public func forget(_ node: NodeID, count: UInt64) {
     lock.withLock { state in
       state.nodes[node]?.lookups -= Int64(clamping: count)
-      guard state.orphans.contains(node) else { return }
+      guard state.orphans.contains(node), state.volumes[node.volume]?.row.sealed == false else { return }
       do throws(POSIXError) {
         guard try state.node(node).lookups <= 0 else { return }
         try state.perform(.release(node: node), Caller())
@@ -57,8 +58,7 @@ extension FileSystem {
     }
   }
 
-  /// Releases what has no names: at a fresh mount nobody can have it open. A sealed volume keeps what
-  /// it has, for its layer may be another's too.
+  /// Releases what has no names: at a fresh mount nobody can have it open.
   func releaseOrphans() {
     lock.withLock { state in
       do {

@@ -43,7 +43,6 @@ struct JournalRecovery {
     var names = try disk.list("journal").compactMap { LogSegments.number(of: $0, suffix: ".journal") }
     names.sort()
     var expected: LogSequenceNumber?
-    var broken: LogSequenceNumber?
     var lost: [UInt64] = []
     for number in names {
       let segment = try open(number)
@@ -54,9 +53,9 @@ struct JournalRecovery {
         lost.append(number)
         continue
       }
-      if let first = broken, segment.first > next {
+      if expected != nil, segment.first > next {
         // Written after what was lost, and lost with it, unless it says that this had been durable.
-        try refuseLostRecords(segment, after: Journal.headerLength, from: first)
+        try refuseLostRecords(segment, after: Journal.headerLength, from: next)
         lost.append(number)
         continue
       }
@@ -69,7 +68,6 @@ struct JournalRecovery {
       // What follows the prefix must not be taken for a part of it by a later recovery.
       if end.offset < segment.bytes.count { try segment.file.truncate(to: UInt64(end.offset)) }
       expected = end.next
-      broken = end.next
       result.last = max(result.last, end.next - 1)
     }
     for number in lost { try segments.removeJournalSegment(number) }

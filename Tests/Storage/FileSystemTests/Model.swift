@@ -246,6 +246,7 @@ struct Model {
 
   /// The kernel has no reference to the inode any more.
   mutating func forget(_ id: NodeID) {
+    if volumes[id.volume]?.isSealed == true { return }
     if volumes[id.volume]?.inodes[id.inode]?.linkCount == 0 { volumes[id.volume]!.inodes[id.inode] = nil }
   }
 

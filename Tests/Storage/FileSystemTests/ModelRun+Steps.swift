@@ -225,6 +225,8 @@ extension ModelRun {
   private func lookup() throws {
     let parent = directory(in: volume())
     let name = existingName(in: parent)
+    // The kernel asks for these only after a restart, and the model does not know the answer.
+    if name == [0x2E] || name == [0x2E, 0x2E] { return }
     var found: NodeID?
     try both("lookup \(parent) \(shown(name))") {
       found = try fileSystem.lookup(parent, name).node
@@ -243,6 +245,8 @@ extension ModelRun {
     let count = references[id]!
     note("forget \(id) \(count)")
     fileSystem.forget(id, count: max(1, count))
+    // It answers nothing, not even an error.
+    if store.isDead { throw POSIXError(EIO) }
     model.forget(id)
     references[id] = model.volumes[id.volume]?.inodes[id.inode] == nil ? nil : 0
     remember()

@@ -38,6 +38,11 @@ enum RunStore {
     }
   }
 
+  /// The power is gone.
+  var isDead: Bool {
+    if case .simulated(let disk, _) = self { disk.isDead } else { false }
+  }
+
   /// Nobody uses it any more.
   func discard() {
     if case .simulated(_, let path) = self { SimulatedSQLite.unmount(path) }

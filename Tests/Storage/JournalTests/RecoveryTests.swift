@@ -189,6 +189,26 @@ import Testing
     }
   }
 
+  @Test func `operations that only the catalog has do not make what was lost after them an error`() throws {
+    let disk = SimulatedDisk()
+    let (journal, _) = try recover(disk)
+    try journal.appendRemovals(1...3)
+    try journal.sync()
+    try journal.appendRemovals(4...5)
+    // The catalog has 5 operations, the journal 3: a checkpoint does not sync the journal.
+    let after = powerCut(disk)
+    let (next, _) = try recover(after, applied: 5)
+    try next.appendRemovals(6...6)
+    _ = try next.appendWrite([UInt8](repeating: 1, count: 60_000))
+    _ = try next.appendWrite([UInt8](repeating: 1, count: 60_000))
+    // Of two segments that were not synced the first is lost.
+    let names = try after.list("journal").sorted()
+    #expect(names.count == 3)
+    try after.remove("journal/" + names[1])
+    #expect(try recover(after, applied: 5).operations.map(\.0) == [1, 2, 3])
+    #expect(try recover(after, applied: 5).journal.lastSequence == 5)
+  }
+
   @Test func `content that looks like a record is not taken for one`() throws {
     let disk = SimulatedDisk()
     let (journal, _) = try recover(disk)
