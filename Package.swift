@@ -86,8 +86,10 @@ let platform: [Target] = [
     name: "ControlDatabase", dependencies: ["JobStates", "Linux", grdb], path: "Sources/Platform/ControlDatabase",
     swiftSettings: settings),
   .target(
-    name: "Containers", dependencies: ["Linux", "CLinux", subprocess, logging], path: "Sources/Platform/Containers",
-    swiftSettings: settings),
+    name: "Containers",
+    dependencies: [
+      "Linux", "CLinux", subprocess, logging, .product(name: "SystemPackage", package: "swift-system"),
+    ], path: "Sources/Platform/Containers", swiftSettings: settings),
   .target(name: "GPUs", dependencies: [subprocess], path: "Sources/Platform/GPUs", swiftSettings: settings),
   .target(
     name: "Jobs", dependencies: ["JobStates", "ControlDatabase", "Containers", "GPUs", "Linux", logging],
@@ -215,6 +217,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),

@@ -16,14 +16,13 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
 
   public mutating func bytes(_ count: Int) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      var at = 0
-      while at < count {
-        var word = next()
-        for _ in 0..<min(8, count - at) {
-          buffer[at] = UInt8(truncatingIfNeeded: word)
-          word >>= 8
-          at += 1
-        }
+      let bytes = UnsafeMutableRawBufferPointer(buffer)
+      let words = count / 8
+      for index in 0..<words { bytes.storeBytes(of: next().littleEndian, toByteOffset: 8 * index, as: UInt64.self) }
+      var last = words * 8 < count ? next() : 0
+      for index in words * 8..<count {
+        buffer[index] = UInt8(truncatingIfNeeded: last)
+        last >>= 8
       }
       filled = count
     }

@@ -1,11 +1,15 @@
+import Chunks
+
 // Taking on a batch of changes.
 
 extension Catalog {
   /// Takes on a batch in one transaction: when this returns it survives a power cut, when it throws
   /// nothing of it was kept.
   ///
-  /// The references of chunks, the live bytes of packs and ``chunkTotals()`` follow the extents.
-  public func commit(_ batch: CatalogBatch) throws(CatalogError) {
+  /// The references of chunks, the live bytes of packs and ``chunkTotals()`` follow the extents. Returns
+  /// the chunks that extents of the batch name and whose rows are lost.
+  @discardableResult
+  public func commit(_ batch: CatalogBatch) throws(CatalogError) -> [ChunkID] {
     try write { (connection) throws(CatalogError) in
       try connection.advance(to: batch.counters)
       try connection.store(batch.packs)
@@ -16,7 +20,8 @@ extension Catalog {
       try connection.storeEntries(batch)
       try connection.storeExtents(batch, &references)
       try connection.storeAttributes(batch)
-      try references.apply(newChunks: batch.chunks, to: connection)
+      return try references.apply(
+        newChunks: batch.chunks, nextChunk: batch.counters.nextChunk, to: connection)
     }
   }
 }

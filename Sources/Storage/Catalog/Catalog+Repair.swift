@@ -51,31 +51,66 @@ extension Catalog {
   /// Counts the references of all chunks, the live bytes of packs and the totals anew, in one
   /// transaction. Returns how many chunks had a wrong count. Throws, and changes nothing, if a map
   /// can't be read: what it names must not be taken for garbage.
-  public func recount() throws(CatalogError) -> Int {
+  ///
+  /// - Parameters:
+  ///   - lost: rows of chunks that were lost, to be put back first. One whose number or digest is there
+  ///     is passed over.
+  ///   - packs: the packs that these are in.
+  ///   - unaccounted: how many chunks that files refer to are lost, and may be found yet. They stay in
+  ///     the totals, so that ``lostChunks()`` goes on telling of them.
+  public func recount(
+    restoring lost: [ChunkRow] = [], packs: [PackRow] = [], unaccounted: Int = 0
+  ) throws(CatalogError) -> Int {
     try write { (connection) throws(CatalogError) in
-      var findings: [String] = []
-      let references = try connection.countReferences(&findings)
-      if let finding = findings.first { throw CatalogError(.damaged, "count the references of chunks", finding) }
-      let update = try connection.statement("UPDATE chunk SET refs = ? WHERE id = ?")
-      var wrong: [(ChunkID, Int64)] = []
-      try connection.statement("SELECT id, refs FROM chunk").forEach { row in
-        let counted = references[row.uint64(0)] ?? 0
-        if counted != row.int64(1) { wrong.append((row.uint64(0), counted)) }
+      try connection.store(packs)
+      let insert = try connection.statement(
+        "INSERT OR IGNORE INTO chunk (id, digest, \(ChunkLocation.columns), refs) VALUES (?, ?, ?, ?, ?, ?, ?, 0)")
+      for row in lost.sorted(by: { $0.id < $1.id }) {
+        try insert.bind(row.id).bind(row.digest).bind(row.location).run()
       }
-      for (chunk, count) in wrong { try update.bind(count).bind(chunk).run() }
-      try connection.execute(
-        """
-        INSERT OR IGNORE INTO pack (id, bytes, live_bytes)
-          SELECT pack, max(offset + stored_length), 0 FROM chunk GROUP BY pack;
-        UPDATE pack SET live_bytes =
-          coalesce((SELECT sum(stored_length) FROM chunk WHERE chunk.pack = pack.id AND refs > 0), 0)
-        """)
-      let totals = try connection.statement(
-        "SELECT count(*), coalesce(sum(length), 0), coalesce(sum(stored_length), 0) FROM chunk WHERE refs > 0"
-      )
-      .first { ChunkTotals(count: $0.uint64(0), uniqueBytes: $0.uint64(1), storedBytes: $0.uint64(2)) }
-      if let totals { try connection.writeMeta(totals) }
-      return wrong.count
+      return try connection.recount(unaccounted: unaccounted)
     }
+  }
+
+  /// How many rows of chunks that files refer to are not there, as far as sums tell: looking at all
+  /// maps is what ``checkChunkTable()`` does. Reads the table of chunks.
+  public func lostChunks() throws(CatalogError) -> Int64 {
+    try read { (connection) throws(CatalogError) in
+      try connection.snapshot { () throws(CatalogError) in
+        let kept = try connection.readChunkTotals().count
+        return Int64(clamping: kept) - (try connection.integer("SELECT count(*) FROM chunk WHERE refs > 0"))
+      }
+    }
+  }
+}
+
+extension Connection {
+  fileprivate func recount(unaccounted: Int) throws(CatalogError) -> Int {
+    var findings: [String] = []
+    let references = try countReferences(&findings)
+    if let finding = findings.first { throw CatalogError(.damaged, "count the references of chunks", finding) }
+    let update = try statement("UPDATE chunk SET refs = ? WHERE id = ?")
+    var wrong: [(ChunkID, Int64)] = []
+    try statement("SELECT id, refs FROM chunk").forEach { row in
+      let counted = references[row.uint64(0)] ?? 0
+      if counted != row.int64(1) { wrong.append((row.uint64(0), counted)) }
+    }
+    for (chunk, count) in wrong { try update.bind(count).bind(chunk).run() }
+    try execute(
+      """
+      INSERT OR IGNORE INTO pack (id, bytes, live_bytes)
+        SELECT pack, max(offset + stored_length), 0 FROM chunk GROUP BY pack;
+      UPDATE pack SET live_bytes =
+        coalesce((SELECT sum(stored_length) FROM chunk WHERE chunk.pack = pack.id AND refs > 0), 0)
+      """)
+    let totals = try statement(
+      "SELECT count(*), coalesce(sum(length), 0), coalesce(sum(stored_length), 0) FROM chunk WHERE refs > 0"
+    )
+    .first { ChunkTotals(count: $0.uint64(0), uniqueBytes: $0.uint64(1), storedBytes: $0.uint64(2)) }
+    if var totals {
+      totals.count += UInt64(unaccounted)
+      try writeMeta(totals)
+    }
+    return wrong.count
   }
 }

@@ -25,8 +25,14 @@ struct ReferenceChanges {
   }
 
   /// Inserts the rows of new chunks and changes the counts of the others; packs and totals follow.
-  consuming func apply(newChunks: [ChunkRow], to connection: Connection) throws(CatalogError) {
+  /// Returns the chunks that maps name now and whose rows are lost: the damage is that of the files
+  /// that name them, so nobody else's changes may wait for its repair. Throws for a number from
+  /// `nextChunk` on, which was never given out.
+  consuming func apply(
+    newChunks: [ChunkRow], nextChunk: ChunkID, to connection: Connection
+  ) throws(CatalogError) -> [ChunkID] {
     var changes = self.changes
+    var lost: [ChunkID] = []
     var live = LiveChanges()
     // One by one in the order of their numbers: that is the order of the table.
     let insert = try connection.statement(
@@ -44,10 +50,13 @@ struct ReferenceChanges {
       let old = try select.bind(chunk).first { (row) throws(CatalogError) in
         (references: row.int64(0), location: try ChunkLocation(row, first: 1))
       }
-      // Maps that name a chunk which was lost may go; new ones may not come.
       if old == nil && change < 0 { continue }
       guard let old else {
-        throw CatalogError(.damaged, "count references to chunk \(chunk)", "there is no such chunk")
+        guard chunk < nextChunk else {
+          throw CatalogError(.damaged, "count references to chunk \(chunk)", "there never was such a chunk")
+        }
+        lost.append(chunk)
+        continue
       }
       let (references, overflow) = old.references.addingReportingOverflow(change)
       guard references >= 0, !overflow else {
@@ -59,6 +68,7 @@ struct ReferenceChanges {
       if references == 0 { live.remove(old.location) }
     }
     try live.apply(to: connection)
+    return lost
   }
 }
 
@@ -79,14 +89,20 @@ struct LiveChanges {
     storedBytes += times * Int64(chunk.storedLength)
   }
 
+  /// To be called after the rows of the chunks have changed: the row of a pack that was lost is made
+  /// anew from them.
   consuming func apply(to connection: Connection) throws(CatalogError) {
     guard !packs.isEmpty else { return }
     let update = try connection.statement("UPDATE pack SET live_bytes = live_bytes + ? WHERE id = ?")
+    let insert = try connection.statement(
+      """
+      INSERT INTO pack (id, bytes, live_bytes)
+        SELECT pack, max(offset + stored_length), sum(CASE WHEN refs > 0 THEN stored_length ELSE 0 END)
+        FROM chunk WHERE pack = ? GROUP BY pack
+      """)
     for (pack, change) in packs.sorted(by: { $0.key < $1.key }) {
       try update.bind(change).bind(pack).run()
-      guard connection.changes == 1 else {
-        throw CatalogError(.damaged, "count the live bytes of pack \(pack)", "there is no such pack")
-      }
+      if connection.changes == 0 { try insert.bind(pack).run() }
     }
     var totals = try connection.readChunkTotals()
     totals.count &+= UInt64(bitPattern: count)

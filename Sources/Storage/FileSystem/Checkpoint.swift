@@ -92,7 +92,12 @@ final class Checkpoint: @unchecked Sendable {
     batch.layerRemovals = dirty.removedLayers
     let dead = Set(dirty.removedLayers)
     for frozen in nodes where !dead.contains(frozen.layer) { add(frozen, to: &batch) }
-    try catalog.commit(batch)
+    let lost = try catalog.commit(batch)
+    if let chunk = lost.first {
+      chunkStore.report(
+        "files refer to \(lost.count) chunks more that the catalog has lost, the first of them chunk \(chunk): "
+          + "run `cairn storage check --repair`")
+    }
     chunkStore.settle(newChunks)
   }
 

@@ -35,9 +35,10 @@ struct ContentChunking {
     do {
       return try run(pages, fileSize: fileSize, withNeighbours: true)
     } catch let error as ChunkError where error.isDamage {
-      // A chunk next to what was written can't be read: it stays as it is, and what was written is kept.
-      return try run(pages, fileSize: fileSize, withNeighbours: false)
+    } catch let error as CatalogError where error.code == .damaged {
     }
+    // A chunk next to what was written can't be read: it stays as it is, and what was written is kept.
+    return try run(pages, fileSize: fileSize, withNeighbours: false)
   }
 
   private func run(

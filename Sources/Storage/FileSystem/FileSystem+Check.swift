@@ -40,8 +40,9 @@ public struct CheckReport: Equatable, Sendable {
 /// whose content is hashed, and the tree of every volume. Everything else goes on meanwhile.
 ///
 /// It changes nothing but this: a chunk that can't be read goes into quarantine, as it would when a
-/// file is read. A repair mends only what can be derived: counts, from what they count; the quarantine
-/// of chunks that can be read after all. It deletes nothing.
+/// file is read. A repair mends only what can be derived: lost rows of chunks, from their records in
+/// packs; counts, from what they count; the quarantine of chunks that can be read after all. It deletes
+/// nothing.
 extension FileSystem {
   public static let mostPaths = 1000
 
@@ -82,14 +83,14 @@ extension FileSystem {
     var (findings, missing) = try catalog.checkChunkTable()
     if repair && !findings.isEmpty {
       do {
-        let wrong = try catalog.recount()
+        let wrong = try rebuildChunkTable(missing, &report)
         let before = findings.count
         (findings, missing) = try catalog.checkChunkTable()
         report.repairs.append(
           "counted the references of chunks anew: \(wrong) were wrong, and \(before - findings.count) of "
             + "\(before) findings about the catalog are gone")
       } catch {
-        report.findings.append(.init("the references of chunks can't be counted anew: \(error)"))
+        report.findings.append(.init("the table of chunks can't be repaired: \(error)"))
       }
     }
     report.findings += findings.map { CheckReport.Finding($0) }

@@ -63,6 +63,9 @@ struct CollectionState {
 ///    out when the process began: it was known once. What a crash left above that number, or what
 ///    there is when a catalog was lost, stays.
 ///
+/// Nothing at all is collected while rows of chunks that files refer to are lost: the packs that these
+/// are in look as if they had garbage in them, and are what a repair finds the rows in.
+///
 /// A copied chunk gets its new place in the catalog after the copy is durable, and its content was
 /// hashed before it was copied. Layers of removed volumes go first: their rows are references.
 extension FileSystem {
@@ -78,7 +81,8 @@ extension FileSystem {
   func collectorLoop() {
     while checkpoints.wait(seconds: 60, until: { $0.isStopping ? true : nil }) == nil {
       do {
-        if try isCollectionDue() { _ = try collect() }
+        guard try isCollectionDue(), let report = try collect() else { continue }
+        for notice in report.notices { options.report("collecting garbage: \(notice)") }
       } catch {
         // It is tried again in a minute; nothing was deleted that is in use.
         options.report("collecting garbage: \(error)")
@@ -118,6 +122,13 @@ extension FileSystem {
     var report = CollectionReport()
     try checkpoint()
     try removeDeadLayers()
+    let lost = try catalog.lostChunks()
+    guard lost == 0 else {
+      report.notices.append(
+        "The catalog's table of chunks and the sum over it differ by \(lost.magnitude) chunks, so rows may be lost, "
+          + "and nothing was collected. Run `cairn storage check --repair`.")
+      return report
+    }
     // What the first pass empties the second removes; a third is needed where copies filled packs up.
     for _ in 0..<3 {
       let before = report

@@ -6,11 +6,6 @@ import Testing
 
 @testable import FileSystem
 
-private func random(_ count: Int, seed: UInt64) -> [UInt8] {
-  var generator = SeededGenerator(seed: seed)
-  return generator.bytes(count)
-}
-
 /// The digest and the number of each record in the packs of a store.
 private func records(_ path: String, storeID: [UInt8]) throws -> [(digest: Digest, chunk: ChunkID)] {
   let disk = LocalDisk(root: path)

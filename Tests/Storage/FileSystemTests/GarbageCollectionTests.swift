@@ -7,11 +7,6 @@ import Testing
 
 @testable import FileSystem
 
-private func random(_ count: Int, seed: UInt64) -> [UInt8] {
-  var generator = SeededGenerator(seed: seed)
-  return generator.bytes(count)
-}
-
 @Test func collectionGivesTheSpaceOfRemovedFilesBack() throws {
   let store = try TestStore()
   let root = try store.makeVolume("storage")

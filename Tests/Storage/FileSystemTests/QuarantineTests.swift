@@ -7,11 +7,6 @@ import Testing
 
 @testable import FileSystem
 
-private func random(_ count: Int, seed: UInt64) -> [UInt8] {
-  var generator = SeededGenerator(seed: seed)
-  return generator.bytes(count)
-}
-
 private func eio(_ body: () throws -> Void) -> Bool {
   do { try body() } catch let error as POSIXError { return error.code == EIO } catch { return false }
   return false
