@@ -480,6 +480,7 @@ extension ModelRun {
     let size = inode.content.size
     let data: UInt64
     do throws(POSIXError) { data = try fileSystem.seek(id, .data, from: from) } catch {
+      if isFaulty && error.code == EIO { throw error }
       guard error.code == ENXIO, from >= size || inode.content.isZero(from..<size) else {
         throw Disagreement(description: "seek data in \(id) from \(from): errno \(error.code)")
       }
