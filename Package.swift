@@ -86,8 +86,10 @@ let platform: [Target] = [
     name: "ControlDatabase", dependencies: ["JobStates", "Linux", grdb], path: "Sources/Platform/ControlDatabase",
     swiftSettings: settings),
   .target(
-    name: "Containers", dependencies: ["Linux", "CLinux", subprocess, logging], path: "Sources/Platform/Containers",
-    swiftSettings: settings),
+    name: "Containers",
+    dependencies: [
+      "Linux", "CLinux", subprocess, logging, .product(name: "SystemPackage", package: "swift-system"),
+    ], path: "Sources/Platform/Containers", swiftSettings: settings),
   .target(name: "GPUs", dependencies: [subprocess], path: "Sources/Platform/GPUs", swiftSettings: settings),
   .target(
     name: "Jobs", dependencies: ["JobStates", "ControlDatabase", "Containers", "GPUs", "Linux", logging],
@@ -132,7 +134,17 @@ let tests: [Target] = [
   .testTarget(
     name: "WorkspaceTests", dependencies: ["Workspace"], path: "Tests/Interface/WorkspaceTests", swiftSettings: settings
   ),
-  .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+  .target(name: "TestSupport", dependencies: ["CSQLite", "Linux"], path: "Tests/TestSupport", swiftSettings: settings),
+  .testTarget(
+    name: "APITests", dependencies: ["API", "JobStates", "StorageAPI", "Wire"], path: "Tests/Interface/APITests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "ControlAPITests",
+    dependencies: ["API", "CLinux", "ControlAPI", "HTTPService", "Linux", "TestSupport", "Wire"],
+    path: "Tests/Interface/ControlAPITests", swiftSettings: settings),
+  .testTarget(
+    name: "CairnTests", dependencies: ["API", "Linux", "TestSupport", "UnixHTTP", "Wire", "cairn", argumentParser],
+    path: "Tests/Interface/CairnTests", swiftSettings: settings),
   .testTarget(
     name: "ChunksTests", dependencies: ["Chunks", "Linux", "TestSupport"], path: "Tests/Storage/ChunksTests",
     swiftSettings: settings),
@@ -164,6 +176,9 @@ let tests: [Target] = [
     name: "MountTests",
     dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux", "MountCalls", "mount-server"],
     path: "Tests/Integration/MountTests", swiftSettings: settings),
+  .testTarget(
+    name: "JournalTests", dependencies: ["Catalog", "Journal", "Linux", "TestSupport"],
+    path: "Tests/Storage/JournalTests", swiftSettings: settings),
   .testTarget(
     name: "FileSystemTests",
     dependencies: ["CSQLite", "Catalog", "Chunks", "FileSystem", "Journal", "Linux", "TestSupport"],
@@ -202,6 +217,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),

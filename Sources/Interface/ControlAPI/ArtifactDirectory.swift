@@ -14,118 +14,112 @@ struct ArtifactDirectory: Sendable {
   /// The absolute path on the host.
   let root: String
 
-  /// The most entries of one answer.
+  /// The most entries of one answer, and the most bytes of their paths: a job may leave behind any
+  /// number of names, and a chain of directories as deep as it likes.
   private static let maximumEntries = 200_000
+  private static let maximumPathBytes = 64 << 20
 
   /// What is at `path`: a file's own entry, or a directory's entries.
   func list(_ path: [UInt8], recursive: Bool) throws -> [ArtifactEntry] {
-    let descriptor = try open(path, flags: O_PATH_ONLY)
-    defer { close(descriptor) }
+    let start = try open(path, flags: pathOnly)
+    defer { close(start) }
     var status = stat()
-    if fstat(descriptor, &status) != 0 { throw failure("stat", path) }
-    guard status.st_mode & S_IFMT == S_IFDIR else { return [entry(path, status, parent: nil)] }
+    if fstat(start, &status) != 0 { throw failure("stat", path) }
+    guard status.st_mode & S_IFMT == S_IFDIR else { return [entry(path, status, target: nil)] }
     var entries: [ArtifactEntry] = []
-    try list(path, recursive: recursive, into: &entries)
+    var pathBytes = 0
+    // A stack of its own, not recursion: the thread's is far too small for the depth that a job can make.
+    var waiting = try children(of: start, [], path)
+    while let next = waiting.popLast() {
+      entries.append(next)
+      pathBytes += next.pathBytes.count
+      if recursive && next.kind == .directory {
+        let below = Array(next.pathBytes.dropFirst(path.isEmpty ? 0 : path.count + 1))
+        waiting += try children(of: start, below, Array(next.pathBytes))
+      }
+      if entries.count + waiting.count > Self.maximumEntries || pathBytes > Self.maximumPathBytes { throw tooMany() }
+    }
     return entries
   }
 
-  private func list(_ path: [UInt8], recursive: Bool, into entries: inout [ArtifactEntry]) throws {
-    let descriptor = try open(path, flags: O_RDONLY | O_DIRECTORY)
-    guard let stream = fdopendir(descriptor) else {
-      close(descriptor)
+  /// The entries of the directory `below` the directory `start`, the last first. There are none where
+  /// it is gone, or something else has taken its place: the job is at work.
+  ///
+  /// - Parameter path: the directory's path from the root.
+  private func children(of start: Int32, _ below: [UInt8], _ path: [UInt8]) throws -> [ArtifactEntry] {
+    // The links on the way to `start` were asked for; one that has come since into the place of a directory was not.
+    let descriptor = withCString(below.isEmpty ? Array(".".utf8) : below) {
+      cairn_open_beneath(start, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 1)
+    }
+    guard descriptor >= 0 else {
+      if [ENOENT, ENOTDIR, ELOOP].contains(errno) && !below.isEmpty { return [] }
       throw failure("open", path)
     }
-    defer { closedir(stream) }
+    let directory = try DirectoryStream(takingOver: descriptor, root + "/" + name(path))
     var names: [[UInt8]] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-      if name != Array(".".utf8) && name != Array("..".utf8) { names.append(name) }
+    while let name = try directory.next() {
+      names.append(name)
+      if names.count > Self.maximumEntries { throw tooMany() }
     }
-    for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+    names.sort { $1.lexicographicallyPrecedes($0) }
+    return names.compactMap { name in
       var status = stat()
-      let code = cString(name) { fstatat(descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }
-      // It was there a moment ago: the job is at work.
-      if code != 0 { continue }
-      if entries.count >= Self.maximumEntries {
-        throw APIError.tooLarge(
-          "There are more than \(Self.maximumEntries) artifacts; list one directory at a time.", subject: root)
-      }
+      let code = withCString(name) { fstatat(descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }
+      // It was there a moment ago.
+      if code != 0 { return nil }
       let child = path.isEmpty ? name : path + [UInt8(ascii: "/")] + name
-      entries.append(entry(child, status, parent: (descriptor, name)))
-      if recursive && status.st_mode & S_IFMT == S_IFDIR {
-        do {
-          try list(child, recursive: true, into: &entries)
-        } catch let error as APIError where error.status == 404 {
-          continue
-        }
-      }
+      return entry(child, status, target: status.st_mode & S_IFMT == S_IFLNK ? target(of: name, in: descriptor) : nil)
     }
   }
 
-  private func entry(_ path: [UInt8], _ status: stat, parent: (Int32, [UInt8])?) -> ArtifactEntry {
-    let kind: ArtifactEntry.Kind
-    var target: Data?
-    switch status.st_mode & S_IFMT {
-    case S_IFREG: kind = .file
-    case S_IFDIR: kind = .directory
-    case S_IFLNK:
-      kind = .symbolicLink
-      if let (descriptor, name) = parent {
-        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-        let count = cString(name) { name in
-          buffer.withUnsafeMutableBytes { readlinkat(descriptor, name, $0.baseAddress!, $0.count) }
-        }
-        if count >= 0 { target = Data(buffer[..<count]) }
-      }
-    default: kind = .other
+  private func target(of name: [UInt8], in directory: Int32) -> Data? {
+    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = withCString(name) { name in
+      buffer.withUnsafeMutableBytes { readlinkat(directory, name, $0.baseAddress!, $0.count) }
     }
+    return count < 0 ? nil : Data(buffer[..<count])
+  }
+
+  private func entry(_ path: [UInt8], _ status: stat, target: Data?) -> ArtifactEntry {
+    let kind: ArtifactEntry.Kind =
+      switch status.st_mode & S_IFMT {
+      case S_IFREG: .file
+      case S_IFDIR: .directory
+      case S_IFLNK: .symbolicLink
+      default: .other
+      }
     return ArtifactEntry(
       path: Data(path), kind: kind, size: kind == .file ? UInt64(status.st_size) : 0,
       modifiedNanoseconds: Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec),
       mode: UInt32(status.st_mode) & 0o7777, target: target)
   }
 
+  private func tooMany() -> APIError {
+    .tooLarge(
+      "There are more artifacts than one answer can hold; list one directory at a time, or look at \(root).",
+      subject: root)
+  }
+
   /// Opens a regular file for reading.
   func open(_ path: [UInt8]) throws -> ArtifactFile {
-    // Without blocking: a FIFO would hold the thread until somebody writes.
-    let descriptor = try open(path, flags: O_RDONLY | O_NONBLOCK)
+    // Opening a FIFO would wait for a writer, and opening a device may have it do something: so this only
+    // finds what is there, and a regular file is opened in a second step, which cannot lead elsewhere.
+    let found = try open(path, flags: pathOnly)
+    defer { close(found) }
     var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      close(descriptor)
+    if fstat(found, &status) != 0 { throw failure("stat", path) }
+    guard status.st_mode & S_IFMT == S_IFREG else {
       throw APIError.invalid("\(name(path)) is not a regular file, so it has no content to get.", subject: name(path))
     }
+    let descriptor = Glibc.open("/proc/self/fd/\(found)", O_RDONLY | O_CLOEXEC)
+    if descriptor < 0 { throw failure("open", path) }
     return ArtifactFile(descriptor: descriptor, size: UInt64(status.st_size), name: name(path))
   }
 
-  /// Removes a file, or a directory with all that is in it.
-  func remove(_ path: [UInt8]) throws {
-    let components = path.split(separator: UInt8(ascii: "/"))
-    guard let last = components.last else { throw APIError.invalid("No artifact is named.", subject: "path") }
-    let parent = try open(Array(components.dropLast().joined(separator: [UInt8(ascii: "/")])), flags: O_PATH_ONLY)
-    defer { close(parent) }
-    // `remove` below follows no link, so `..` is all that is left to keep out; `open` has refused it in the parent.
-    try check(Array(last))
-    try remove(Array(last), in: parent, path)
-  }
-
-  private func remove(_ name: [UInt8], in parent: Int32, _ path: [UInt8]) throws {
-    if cString(name, { unlinkat(parent, $0, 0) }) == 0 { return }
-    guard errno == EISDIR || errno == EPERM else { throw failure("unlink", path) }
-    let descriptor = cString(name) { openat(parent, $0, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) }
-    guard descriptor >= 0, let stream = fdopendir(descriptor) else { throw failure("open", path) }
-    defer { closedir(stream) }
-    var names: [[UInt8]] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-      if name != Array(".".utf8) && name != Array("..".utf8) { names.append(name) }
-    }
-    for child in names { try remove(child, in: descriptor, path + [UInt8(ascii: "/")] + child) }
-    if cString(name, { unlinkat(parent, $0, AT_REMOVEDIR) }) != 0 { throw failure("rmdir", path) }
-  }
-
-  private func open(_ path: [UInt8], flags: Int32) throws -> Int32 {
+  /// Opens what is at `path`, through links if they stay within the artifacts. The caller closes it.
+  func open(_ path: [UInt8], flags: Int32) throws -> Int32 {
     try check(path)
-    let top = Glibc.open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    let top = Glibc.open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
     if top < 0 {
       if errno == ENOENT {
         throw APIError.notFound("This job has no artifacts (any more): there is no \(root).", subject: root)
@@ -133,8 +127,8 @@ struct ArtifactDirectory: Sendable {
       throw failure("open", [])
     }
     defer { close(top) }
-    let descriptor = cString(path.isEmpty ? Array(".".utf8) : path) {
-      cairn_open_beneath(top, $0, flags | O_CLOEXEC)
+    let descriptor = withCString(path.isEmpty ? Array(".".utf8) : path) {
+      cairn_open_beneath(top, $0, flags | O_CLOEXEC, 0)
     }
     if descriptor < 0 { throw failure("open", path) }
     return descriptor
@@ -148,28 +142,31 @@ struct ArtifactDirectory: Sendable {
     }
   }
 
-  private func failure(_ call: String, _ path: [UInt8]) -> any Error {
+  /// What `errno` says about `path`.
+  func failure(_ call: String, _ path: [UInt8]) -> any Error {
     let subject = name(path)
     switch errno {
     case ENOENT, ENOTDIR: return APIError.notFound("There is no artifact \(subject).", subject: subject)
     case EXDEV, ELOOP:
-      return APIError.invalid("\(subject) leads out of the job's artifacts by a link.", subject: subject)
-    case ENAMETOOLONG: return APIError.invalid("\(subject.prefix(80))… is too long a path.", subject: "path")
-    case EROFS, EPERM, EACCES:
-      return APIError.conflict(
-        "\(subject) can't be changed: the artifacts of an ended job are sealed. All of them can be removed, "
-          + "with `cairn artifact rm JOB`.", code: "sealed", subject: subject)
+      return APIError.invalid(
+        "\(subject) leads out of the job's artifacts by a link, or in a circle.", subject: subject)
+    // Of openat2(2), where directories are moved about while it walks: nothing is wrong with the path.
+    case EAGAIN:
+      return APIError.conflict("\(subject) is being moved about by the job; try again.", code: "busy", subject: subject)
+    case ENAMETOOLONG:
+      return APIError.invalid(
+        "\(subject.prefix(80))… is too long a path or has too long a name in it; look at \(root).", subject: "path")
     default: return SystemError(call, root + "/" + subject)
     }
   }
 
-  private func name(_ path: [UInt8]) -> String { path.isEmpty ? root : String(decoding: path, as: UTF8.self) }
+  func name(_ path: [UInt8]) -> String { path.isEmpty ? root : String(decoding: path, as: UTF8.self) }
 }
 
 /// O_PATH, which Glibc's module does not show; the value is the kernel's.
-private let O_PATH_ONLY: Int32 = 0o10000000
+private let pathOnly: Int32 = 0o10000000
 
-private func cString<Result>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> Result) -> Result {
+func withCString<Result>(_ bytes: [UInt8], _ body: (UnsafePointer<CChar>) -> Result) -> Result {
   (bytes + [0]).withUnsafeBufferPointer { buffer in
     buffer.withMemoryRebound(to: CChar.self) { body($0.baseAddress!) }
   }

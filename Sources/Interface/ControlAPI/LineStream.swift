@@ -21,8 +21,7 @@ extension Reply {
     let producer = Task {
       do {
         for try await value in source {
-          await handover.give(try WireJSON.encode(convert(value)) + [10])
-          if isLast(value) { break }
+          guard await handover.give(try WireJSON.encode(convert(value)) + [10]), !isLast(value) else { break }
         }
       } catch is CancellationError {
         // The client has gone.
@@ -43,7 +42,7 @@ extension Reply {
     }
     return .stream(
       contentType: "application/x-ndjson",
-      LineSequence(life: LineSequence.Life(handover: handover, tasks: [producer], heartbeat: heartbeat)))
+      LineSequence(life: LineSequence.Life(handover: handover, producer: producer, heartbeat: heartbeat)))
   }
 }
 
@@ -54,19 +53,19 @@ private struct LineSequence: AsyncSequence, Sendable {
   /// Ends the tasks when nobody reads any more.
   final class Life: Sendable {
     let handover: Handover
-    private let tasks: [Task<Void, Never>]
+    private let producer: Task<Void, Never>
     private let heartbeat: Task<Void, any Error>
 
-    init(handover: Handover, tasks: [Task<Void, Never>], heartbeat: Task<Void, any Error>) {
+    init(handover: Handover, producer: Task<Void, Never>, heartbeat: Task<Void, any Error>) {
       self.handover = handover
-      self.tasks = tasks
+      self.producer = producer
       self.heartbeat = heartbeat
     }
 
     deinit {
       heartbeat.cancel()
-      for task in tasks { task.cancel() }
-      Task { [handover] in await handover.finish() }
+      producer.cancel()
+      Task { [handover] in await handover.abandon() }
     }
   }
 
@@ -83,33 +82,34 @@ private struct LineSequence: AsyncSequence, Sendable {
 
 /// Hands pieces from those who make them to one who sends them: who gives waits until it is taken.
 actor Handover {
-  private var offers: [(piece: [UInt8], giver: CheckedContinuation<Void, Never>)] = []
+  private var offers: [(piece: [UInt8], giver: CheckedContinuation<Bool, Never>)] = []
   private var taker: CheckedContinuation<[UInt8]?, Never>?
   private var isFinished = false
 
-  /// Returns when the piece is taken, or nothing is taken any more.
-  func give(_ piece: [UInt8]) async {
-    if isFinished { return }
+  /// Returns true when the piece is taken, and false where nothing is taken any more.
+  @discardableResult
+  func give(_ piece: [UInt8]) async -> Bool {
+    if isFinished { return false }
     if let taker {
       self.taker = nil
       taker.resume(returning: piece)
-      return
+      return true
     }
-    await withCheckedContinuation { offers.append((piece, $0)) }
+    return await withCheckedContinuation { offers.append((piece, $0)) }
   }
 
   /// The next piece; nil after the last. Not to be called again before it returns.
   func take() async -> [UInt8]? {
     if !offers.isEmpty {
       let offer = offers.removeFirst()
-      offer.giver.resume()
+      offer.giver.resume(returning: true)
       return offer.piece
     }
     if isFinished { return nil }
     return await withTaskCancellationHandler {
       await withCheckedContinuation { taker = $0 }
     } onCancel: {
-      Task { await finish() }
+      Task { await abandon() }
     }
   }
 
@@ -118,8 +118,13 @@ actor Handover {
     isFinished = true
     taker?.resume(returning: nil)
     taker = nil
-    // What is offered is still taken; but nobody waits for that.
-    for offer in offers where offer.piece == [10] { offer.giver.resume() }
-    offers.removeAll { $0.piece == [10] }
+  }
+
+  /// Nothing is taken any more. Cancelling a giver does not wake it, so this must: it would hold what it
+  /// reads from, such as a job's log, for ever.
+  func abandon() {
+    finish()
+    for offer in offers { offer.giver.resume(returning: false) }
+    offers = []
   }
 }

@@ -25,7 +25,7 @@ struct FileIndexer {
       let descriptor = try open(path)
       defer { Glibc.close(descriptor) }
       let before = try stamp(of: descriptor, path)
-      let chunks = try cut(descriptor, path)
+      let chunks = try cut(descriptor, size: before.size, path)
       let length = chunks.reduce(0) { $0 + UInt64($1.length) }
       if try stamp(of: descriptor, path) == before && length == before.size {
         return IndexedFile(path: path, stamp: before, chunks: chunks)
@@ -51,7 +51,7 @@ struct FileIndexer {
     return content.withUnsafeBytes { Digest(of: $0) } == chunk.digest ? content : nil
   }
 
-  private func cut(_ descriptor: Int32, _ path: [UInt8]) throws(WorkspaceError) -> [IndexedChunk] {
+  private func cut(_ descriptor: Int32, size: UInt64, _ path: [UInt8]) throws(WorkspaceError) -> [IndexedChunk] {
     let parameters = ChunkParameters.standard
     let chunker = Chunker(parameters)
     var chunks: [IndexedChunk] = []
@@ -59,6 +59,8 @@ struct FileIndexer {
     var start = 0
     var end = 0
     var isComplete = false
+    // Where in the file the next chunk begins.
+    var position: UInt64 = 0
     while true {
       // A cut depends on as much as a chunk may have; with less in the buffer it may come out wrong.
       while !isComplete && end - start < parameters.maximum {
@@ -69,7 +71,9 @@ struct FileIndexer {
           end -= start
           start = 0
         }
-        let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + end, $0.count - end) }
+        let count = buffer.withUnsafeMutableBytes {
+          pread(descriptor, $0.baseAddress! + end, $0.count - end, off_t(position) + off_t(end - start))
+        }
         if count < 0 { throw failure("read", path) }
         if count == 0 { isComplete = true }
         end += count
@@ -83,7 +87,35 @@ struct FileIndexer {
       }
       chunks.append(chunk)
       start += Int(chunk.length)
+      position += UInt64(chunk.length)
+      if chunk != Self.zeroChunk { continue }
+      // A hole is cut without being read: as long as a whole chunk's maximum lies in it, each cut is the same.
+      let hole = holeEnd(descriptor, from: position, size: size)
+      while position + UInt64(parameters.maximum) <= hole {
+        chunks.append(Self.zeroChunk)
+        position += UInt64(Self.zeroChunk.length)
+        start = end
+        isComplete = false
+      }
     }
+  }
+
+  /// What is cut off the front of zeros that are at least as many as a chunk may have bytes.
+  private static let zeroChunk: IndexedChunk = {
+    let zeros = [UInt8](repeating: 0, count: ChunkParameters.standard.maximum)
+    return zeros.withUnsafeBytes { bytes in
+      let length = Chunker(.standard).cut(bytes)
+      return IndexedChunk(
+        digest: Digest(of: UnsafeRawBufferPointer(rebasing: bytes[..<length])), length: UInt32(length))
+    }
+  }()
+
+  /// Where the hole at `position` ends; `position` where there is none, or the file system does not tell.
+  private func holeEnd(_ descriptor: Int32, from position: UInt64, size: UInt64) -> UInt64 {
+    let data = lseek(descriptor, off_t(position), seekData)
+    if data >= 0 { return UInt64(data) }
+    // There is no data up to the end.
+    return errno == ENXIO ? max(size, position) : position
   }
 
   private func open(_ path: [UInt8]) throws(WorkspaceError) -> Int32 {
@@ -104,3 +136,6 @@ struct FileIndexer {
     .unreadable(path: path, call: call, reason: String(cString: strerror(errno)))
   }
 }
+
+/// SEEK_DATA of lseek(2), which Glibc's module does not show; the value is the kernel's.
+private let seekData: Int32 = 3

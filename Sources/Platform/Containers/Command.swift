@@ -1,4 +1,5 @@
 import Subprocess
+import SystemPackage
 
 /// Runs a program to its end and returns what it said.
 struct Command: Sendable {
@@ -22,10 +23,11 @@ struct Command: Sendable {
   /// The most that a program may say.
   private static let outputLimit = 16 << 20
 
+  /// - Parameter directory: where the program runs.
   /// - Throws: ``TimeLimitExceeded``; `SubprocessError` where there is no such program.
-  static func run(_ arguments: [String], timeLimit: Duration) async throws -> Result {
+  static func run(_ arguments: [String], in directory: String = "/", timeLimit: Duration) async throws -> Result {
     try await withThrowingTaskGroup(of: Result.self) { group in
-      group.addTask { try await run(arguments) }
+      group.addTask { try await run(arguments, directory) }
       group.addTask {
         try await Task.sleep(for: timeLimit)
         throw TimeLimitExceeded()
@@ -36,7 +38,7 @@ struct Command: Sendable {
     }
   }
 
-  private static func run(_ arguments: [String]) async throws -> Result {
+  private static func run(_ arguments: [String], _ directory: String) async throws -> Result {
     var options = PlatformOptions()
     // A session of its own: Ctrl-C in the daemon's terminal must not reach podman half-way, nor the
     // monitor of a container that it starts.
@@ -45,7 +47,7 @@ struct Command: Sendable {
     let result = try await Subprocess.run(
       .name(arguments[0]), arguments: Arguments(Array(arguments.dropFirst())),
       // The daemon's own notification socket is not for containers.
-      environment: .inherit.updating(["NOTIFY_SOCKET": nil]),
+      environment: .inherit.updating(["NOTIFY_SOCKET": nil]), workingDirectory: .init(directory),
       platformOptions: options,
       output: .string(limit: outputLimit), error: .string(limit: outputLimit))
     let status: Int32 =

@@ -26,7 +26,9 @@ public struct Podman: Sendable {
     try writeFile(specification.environmentPath, specification.environmentFile)
     defer { unlink(specification.environmentPath) }
     let arguments = specification.arguments(on: host, limits: limits, sharedMemoryBytes: sharedMemoryBytes)
-    try await podman("start container \(specification.name)", ["run"] + arguments, seconds: 120)
+    // conmon leaves a file `oom` where it was started when the memory limit is met: beside the log is a place for it.
+    let directory = specification.logPath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
+    try await podman("start container \(specification.name)", ["run"] + arguments, in: directory, seconds: 120)
   }
 
   /// What podman knows of a container; nil: there is none of this name.
@@ -97,19 +99,24 @@ public struct Podman: Sendable {
   }
 
   @discardableResult
-  private func podman(_ tried: String, _ arguments: [String], seconds: Int) async throws -> Command.Result {
-    let result = try await run(tried, arguments, seconds: seconds)
+  private func podman(
+    _ tried: String, _ arguments: [String], in directory: String = "/", seconds: Int
+  ) async throws -> Command.Result {
+    let result = try await run(tried, arguments, in: directory, seconds: seconds)
     guard result.status == 0 else { throw ContainerError.refused(tried: tried, cause: result.complaint) }
     return result
   }
 
-  private func run(_ tried: String, _ arguments: [String], seconds: Int) async throws -> Command.Result {
+  private func run(
+    _ tried: String, _ arguments: [String], in directory: String = "/", seconds: Int
+  ) async throws -> Command.Result {
     guard host.canRunContainers else {
       let failures = host.findings.filter { $0.level == .failure }.map(\.message)
       throw ContainerError.hostUnfit(failures.joined(separator: "; "))
     }
     do {
-      return try await Command.run(["podman"] + globalArguments + arguments, timeLimit: .seconds(seconds))
+      return try await Command.run(
+        ["podman"] + globalArguments + arguments, in: directory, timeLimit: .seconds(seconds))
     } catch is Command.TimeLimitExceeded {
       throw ContainerError.timedOut(tried: tried, seconds: seconds)
     } catch let error as SubprocessError {

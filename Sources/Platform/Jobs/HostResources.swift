@@ -21,8 +21,8 @@ func check(_ request: JobRequest, host: Resources) throws {
     throw ControlError(.invalid, subject: request.name ?? request.image, message)
   }
 
-  if request.command.isEmpty { try refuse("the job has no command; give one after --") }
-  if request.image.isEmpty || request.image.hasPrefix("-") {
+  if request.command.first?.isEmpty ?? true { try refuse("the job has no command; give one after --") }
+  if request.image.isEmpty || request.image.hasPrefix("-") || request.image.utf8.contains(0) {
     try refuse("\"\(request.image)\" can't be an image's name; use one that podman knows, or \(JobRequest.hostImage)")
   }
   for (key, value) in request.environment where !isEnvironmentName(key) || value.utf8.contains(0) {

@@ -131,7 +131,8 @@ public struct PackScanner: Sendable {
     var at = step
     while at + 4 <= bytes.count {
       if bytes.loadLittleEndian(UInt32.self, at: at) == RecordHeader.magic { return at }
-      at += step
+      // A pack that was not sealed ends in tens of megabytes of preallocated zeros.
+      at = max(at + step, bytes.firstNonZero(from: at) / step * step)
     }
     return at
   }

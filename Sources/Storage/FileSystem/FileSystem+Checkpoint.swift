@@ -73,6 +73,19 @@ extension FileSystem {
     _ = checkpoints.wait(seconds: 60) { $0.isFull && !$0.isStopping ? nil : true }
   }
 
+  /// Before a program is told that the disk is full: what is staged takes its space twice until it is
+  /// chunked. Returns whether it is worth trying again.
+  func makeRoom() -> Bool {
+    guard journal.segments.stagedBytes > 0 else { return false }
+    do {
+      try checkpoint()
+      return true
+    } catch {
+      options.report("making room: \(error)")
+      return false
+    }
+  }
+
   /// Brings all that was acknowledged before the call into the catalog.
   func checkpoint() throws { try checkpoint { (_) in } }
 

@@ -123,6 +123,17 @@ extension FileSystem {
     guard !bytes.isEmpty else { return }
     guard offset <= Self.largestFile - UInt64(bytes.count) else { throw POSIXError(EFBIG) }
     waitForRoom()
+    do throws(POSIXError) {
+      try writeOnce(node, offset, bytes, clearSetID, caller)
+    } catch {
+      guard error.code == ENOSPC, makeRoom() else { throw error }
+      try writeOnce(node, offset, bytes, clearSetID, caller)
+    }
+  }
+
+  private func writeOnce(
+    _ node: NodeID, _ offset: UInt64, _ bytes: UnsafeRawBufferPointer, _ clearSetID: Bool, _ caller: Caller
+  ) throws(POSIXError) {
     let isInline = bytes.count <= Self.longestInlineWrite
     let reservation = isInline ? nil : try stage(bytes)
     var isNamed = false

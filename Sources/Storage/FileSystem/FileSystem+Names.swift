@@ -9,6 +9,9 @@ extension FileSystem {
     try withState { (state) throws(POSIXError) in
       let directory = try state.directory(parent)
       guard name.count <= 255 else { throw POSIXError(ENAMETOOLONG) }
+      // Asked for by open_by_handle_at and NFS, which know a node and not its path.
+      if name == [0x2E] { return try counted(state, parent) }
+      if name == [0x2E, 0x2E] { return try counted(state, try parentNode(state, directory)) }
       guard let entry = try state.entry(directory, name) else { throw POSIXError(ENOENT) }
       let node = try state.node(State.target(entry, in: parent.volume))
       node.lookups += 1
@@ -16,14 +19,15 @@ extension FileSystem {
     }
   }
 
-  /// The kernel gives `count` references to an inode back. One without names and references is gone.
+  /// The kernel gives `count` references to an inode back. One without names and references is gone,
+  /// unless its volume is sealed: nothing changes there, and its layer may be another volume's too.
   ///
   /// References taken before this process began are not known; the kernel gives all of its references
   /// back at once, so a count below zero says the same as zero.
   public func forget(_ node: NodeID, count: UInt64) {
     lock.withLock { state in
       state.nodes[node]?.lookups -= Int64(clamping: count)
-      guard state.orphans.contains(node) else { return }
+      guard state.orphans.contains(node), state.volumes[node.volume]?.row.sealed == false else { return }
       do throws(POSIXError) {
         guard try state.node(node).lookups <= 0 else { return }
         try state.perform(.release(node: node), Caller())
@@ -54,8 +58,7 @@ extension FileSystem {
     }
   }
 
-  /// Releases what has no names: at a fresh mount nobody can have it open. A sealed volume keeps what
-  /// it has, for its layer may be another's too.
+  /// Releases what has no names: at a fresh mount nobody can have it open.
   func releaseOrphans() {
     lock.withLock { state in
       do {
@@ -280,12 +283,15 @@ extension FileSystem {
 
   /// The directory's parent, for `..`.
   public func parent(_ directory: NodeID) throws(POSIXError) -> NodeID {
-    try withState { (state) throws(POSIXError) in
-      let node = try state.directory(directory)
-      let row = try state.volume(directory.volume).row
-      guard row.root == directory.inode else { return NodeID(volume: directory.volume, inode: node.row.parent) }
-      guard let path = row.path, let place = try state.skeletonPlace(path) else { return .root }
-      return place.parent.id
+    try withState { (state) throws(POSIXError) in try parentNode(state, try state.directory(directory)) }
+  }
+
+  private func parentNode(_ state: State, _ directory: Node) throws(POSIXError) -> NodeID {
+    let row = try state.volume(directory.id.volume).row
+    guard row.root == directory.id.inode else {
+      return NodeID(volume: directory.id.volume, inode: directory.row.parent)
     }
+    guard let path = row.path, let place = try state.skeletonPlace(path) else { return .root }
+    return place.parent.id
   }
 }

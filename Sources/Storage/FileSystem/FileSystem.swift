@@ -24,6 +24,8 @@ public final class FileSystem: Sendable {
     public var checkpointSeconds = 5.0
     /// A pack that has reached this length is full.
     public var packBytes: UInt64 = 64 << 20
+    /// Bytes of the journal's segments, and after which a new staging segment is begun.
+    public var segmentBytes: UInt64 = Journal.standardSegmentLength
     /// Whether the kernel goes on with the mount of an earlier process: it may still hold inodes
     /// without names.
     public var isTakeover = false
@@ -57,7 +59,7 @@ public final class FileSystem: Sendable {
     self.options = options
     if disk.exists("superblock") {
       superblock = try Superblock.read(from: disk)
-      try Self.refuseLostCatalog(disk, catalogDirectory)
+      try Self.refuseLostCatalog(disk)
     } else {
       superblock = try Superblock.create(on: disk)
     }
@@ -85,10 +87,9 @@ public final class FileSystem: Sendable {
   }
 
   /// A new, empty catalog in the place of one that is lost would make garbage of every chunk.
-  private static func refuseLostCatalog(_ disk: any Disk, _ directory: String) throws {
-    let path = "\(directory)/\(Catalog.fileName)"
-    guard access(path, F_OK) != 0, disk.exists("packs"), try !disk.list("packs").isEmpty else { return }
-    throw StoreError.damaged(path: path, reason: "it is missing, and there are packs")
+  private static func refuseLostCatalog(_ disk: any Disk) throws {
+    guard !disk.exists(Catalog.fileName), disk.exists("packs"), try !disk.list("packs").isEmpty else { return }
+    throw StoreError.damaged(path: Catalog.fileName, reason: "it is missing, and there are packs")
   }
 
   /// Makes everything durable and stops the background threads. Nothing may be called afterwards.

@@ -9,7 +9,7 @@ enum Recovery {
     disk: any Disk, superblock: Superblock, catalog: Catalog, chunkStore: ChunkStore, counters: Counters,
     options: FileSystem.Options
   ) throws -> State {
-    let journal = try Journal(disk: disk, storeID: superblock.storeID)
+    let journal = try Journal(disk: disk, storeID: superblock.storeID, segmentLength: options.segmentBytes)
     let state = State(
       catalog: catalog, journal: journal, chunkStore: chunkStore, nameHashKey: superblock.nameHashKey,
       counters: counters, report: options.report)

@@ -110,6 +110,13 @@ public final class FuseServer: Sendable {
       options.log("\(error)")
     }
     endWorkers()
+    // Programs that hold files of a mount that could only be detached get ENOTCONN once the last copy
+    // of the descriptor closes. Its number stays taken, for libfuse to close in the end.
+    let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+    if null >= 0 {
+      dup2(null, mount.descriptor)
+      close(null)
+    }
   }
 
   /// Ends the threads and leaves the mount: what programs ask meanwhile waits for a server that takes
@@ -156,6 +163,7 @@ public final class FuseServer: Sendable {
   private func serve(_ worker: Worker) {
     let receiver = ReceiveBuffer()
     let reply = ReplyBuffer(capacity: Int(Negotiation.maxWrite))
+    WakeSignal.admit()
     worker.thread.withLock { $0 = pthread_self() }
     while let bytes = receive(into: receiver, worker) {
       guard let request = Request(bytes) else {

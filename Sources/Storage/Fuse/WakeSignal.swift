@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The signal that takes a worker out of a read(2) of `/dev/fuse`, which nothing else ends while the
@@ -7,6 +8,15 @@ enum WakeSignal {
 
   /// Gives the signal a handler that does nothing, without SA_RESTART: read(2) then fails with EINTR.
   static func install() { _ = installed }
+
+  /// Lets the signal through to the calling thread, whose creator may have blocked it: libdispatch's
+  /// threads block nearly all, and what they start inherits that.
+  static func admit() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, number)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+  }
 
   private static let installed: Bool = {
     var action = sigaction()

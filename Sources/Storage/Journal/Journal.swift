@@ -42,16 +42,17 @@ public final class Journal: Sendable {
   static let magic: UInt64 = 0x314C_4E4A_4E52_4143  // "CARNJNL1"
   static let version: UInt32 = 1
   /// Bytes that a segment is given at once: `fdatasync` need not write new block addresses then.
-  static let segmentLength: UInt64 = 64 << 20
+  public static let standardSegmentLength: UInt64 = 64 << 20
 
   public let segments: LogSegments
   private let disk: any Disk
   private let storeID: [UInt8]
+  private let segmentLength: UInt64
   private let state: Mutex<State>
   private let syncGate = Monitor(SyncGate())
 
   private struct State {
-    var current: (number: UInt64, file: any DiskFile)?
+    var current: (number: UInt64, file: any DiskFile, checksumSeed: UInt32)?
     var offset: UInt64 = 0
     /// The current segment was not a spare: syncing it costs more.
     var isAllocatedOnly = false
@@ -64,19 +65,26 @@ public final class Journal: Sendable {
   private struct SyncGate {
     var durable: LogSequenceNumber = 0
     var isSyncing = false
+    /// Set by a failed sync. The kernel reports lost writes once and then calls them clean, so no
+    /// later sync could be believed.
+    var failure: JournalError?
   }
 
   /// Opens the journal of a store. ``recover(applied:replay:)`` comes next.
-  public init(disk: any Disk, storeID: [UInt8]) throws(SystemError) {
+  public init(
+    disk: any Disk, storeID: [UInt8], segmentLength: UInt64 = standardSegmentLength
+  ) throws(SystemError) {
     self.disk = disk
     self.storeID = storeID
-    segments = try LogSegments(disk: disk)
+    self.segmentLength = segmentLength
+    segments = try LogSegments(disk: disk, segmentLength: segmentLength)
     state = Mutex(State(last: 0))
   }
 
   /// Calls `replay` for each operation in the journal in order: those up to `applied`, which the
-  /// catalog has, too, as far as they are still there. After that, new operations go to a segment of
-  /// their own. Throws ``JournalError`` and what `replay` throws.
+  /// catalog has, too, as far as they are still there. They are durable when it returns: what is built
+  /// on them must not outlive them. New operations go to a segment of their own. Throws ``JournalError``
+  /// and what `replay` throws.
   public func recover(
     applied: LogSequenceNumber, replay: (LogSequenceNumber, _ request: UInt64, Operation) throws -> Void
   ) throws {
@@ -86,7 +94,17 @@ public final class Journal: Sendable {
       state.firstSequences = found.segments
       state.last = found.last
     }
-    syncGate.withLock { $0.durable = applied }
+    for (segment, _) in found.segments { try segments.file(segment)?.file.sync() }
+    try segments.syncStaging()
+    syncGate.withLock { $0.durable = found.last }
+  }
+
+  /// What the checksums of a segment's records begin with. It keeps bytes that a user wrote, or that
+  /// another segment left, from passing for a record.
+  static func checksumSeed(storeID: [UInt8], segment: UInt64) -> UInt32 {
+    var writer = ByteWriter(bytes: storeID)
+    writer.integer(segment)
+    return writer.bytes.withUnsafeBytes { crc32c($0) }
   }
 
   /// The last operation appended.
@@ -94,7 +112,7 @@ public final class Journal: Sendable {
 
   /// Bytes of the journal's segments.
   public var length: UInt64 {
-    state.withLock { UInt64(max(0, $0.firstSequences.count - 1)) * Self.segmentLength + $0.offset }
+    state.withLock { UInt64(max(0, $0.firstSequences.count - 1)) * segmentLength + $0.offset }
   }
 
   /// Appends an operation; with `data`, the bytes of an inline write. It is in the kernel's hands
@@ -124,13 +142,14 @@ public final class Journal: Sendable {
         state.writer.pad()
         state.writer.set(UInt32(state.writer.bytes.count), at: 0)
         state.writer.set(UInt32(payloadLength), at: 36)
-        let checksum = state.writer.bytes.withUnsafeBytes { crc32c(UnsafeRawBufferPointer(rebasing: $0[8...])) }
-        state.writer.set(checksum, at: 4)
-
-        if state.current == nil || state.offset + UInt64(state.writer.bytes.count) > Self.segmentLength {
+        if state.current == nil || state.offset + UInt64(state.writer.bytes.count) > segmentLength {
           try begin(&state, first: sequence)
         }
         guard let current = state.current else { throw SystemError("append", "journal", EIO) }
+        let checksum = state.writer.bytes.withUnsafeBytes {
+          crc32c(UnsafeRawBufferPointer(rebasing: $0[8...]), seed: current.checksumSeed)
+        }
+        state.writer.set(checksum, at: 4)
         // When this fails the space is written again by the next record, so nothing half-written is ever read.
         let offset = state.offset
         try state.writer.bytes.withBytes { bytes throws(SystemError) in try current.file.write(bytes, at: offset) }
@@ -163,7 +182,7 @@ public final class Journal: Sendable {
       throw error
     }
     if let current = state.current { state.unsynced.append(current.file) }
-    state.current = (number, file)
+    state.current = (number, file, Self.checksumSeed(storeID: storeID, segment: number))
     state.offset = UInt64(Self.headerLength)
     state.isAllocatedOnly = !isSpare
     state.firstSequences.append((number, first))
@@ -171,16 +190,22 @@ public final class Journal: Sendable {
 
   /// Makes every operation appended so far, and the staged bytes that they name, durable. Threads
   /// that come while a sync is under way share the next one.
+  ///
+  /// After it failed once it always does: what was written before is safe only as far as a sync returned.
   public func sync() throws(JournalError) { try sync(upTo: lastSequence) }
 
   public func sync(upTo wanted: LogSequenceNumber) throws(JournalError) {
     let isLeader = syncGate.wait { gate -> Bool? in
-      if gate.durable >= wanted { return false }
+      if gate.durable >= wanted || gate.failure != nil { return false }
       if gate.isSyncing { return nil }
       gate.isSyncing = true
       return true
     }
-    guard isLeader == true else { return }
+    guard isLeader == true else {
+      let (durable, failure) = syncGate.withLock { ($0.durable, $0.failure) }
+      if let failure, durable < wanted { throw failure }
+      return
+    }
     var reached: LogSequenceNumber = 0
     defer {
       syncGate.withLock { gate in
@@ -197,7 +222,9 @@ public final class Journal: Sendable {
       try segments.syncStaging()
       for file in files { try file.sync() }
     } catch {
-      throw JournalError(error)
+      let failure = JournalError(error)
+      syncGate.withLock { $0.failure = failure }
+      throw failure
     }
     state.withLock { $0.unsynced.removeFirst(rolled) }
     reached = last
@@ -208,7 +235,7 @@ public final class Journal: Sendable {
   public func roll() throws(JournalError) {
     do {
       try state.withLock { state throws(SystemError) in
-        let isWorthIt = state.offset > Self.segmentLength / 4 || (state.isAllocatedOnly && segments.hasSpare)
+        let isWorthIt = state.offset > segmentLength / 4 || (state.isAllocatedOnly && segments.hasSpare)
         if state.current != nil && isWorthIt { try begin(&state, first: state.last + 1) }
       }
     } catch {

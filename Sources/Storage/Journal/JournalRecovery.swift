@@ -24,6 +24,8 @@ struct JournalRecovery {
     var first: LogSequenceNumber
     var file: any DiskFile
     var bytes: [UInt8]
+    var checksumSeed: UInt32
+    var hasGoodHeader = true
   }
 
   private struct Record {
@@ -41,17 +43,19 @@ struct JournalRecovery {
     var names = try disk.list("journal").compactMap { LogSegments.number(of: $0, suffix: ".journal") }
     names.sort()
     var expected: LogSequenceNumber?
-    var broken: LogSequenceNumber?
     var lost: [UInt64] = []
     for number in names {
-      guard let segment = try open(number) else {
+      let segment = try open(number)
+      let next = max(expected ?? 0, applied + 1)
+      if !segment.hasGoodHeader {
+        // Nothing in it was durable, unless a record says so.
+        try refuseLostRecords(segment, after: Journal.headerLength, from: next)
         lost.append(number)
         continue
       }
-      let next = max(expected ?? 0, applied + 1)
-      if let first = broken, segment.first > next {
+      if expected != nil, segment.first > next {
         // Written after what was lost, and lost with it, unless it says that this had been durable.
-        try refuseLostRecords(segment, after: Journal.headerLength, from: first)
+        try refuseLostRecords(segment, after: Journal.headerLength, from: next)
         lost.append(number)
         continue
       }
@@ -60,14 +64,14 @@ struct JournalRecovery {
       }
       result.segments.append((number, segment.first))
       let end = try replaySegment(segment, applied: applied, replay: replay)
-      if end.next > applied { try refuseLostRecords(segment, after: end.offset, from: end.next) }
+      try refuseLostRecords(segment, after: end.offset, from: max(end.next, applied + 1))
       // What follows the prefix must not be taken for a part of it by a later recovery.
       if end.offset < segment.bytes.count { try segment.file.truncate(to: UInt64(end.offset)) }
       expected = end.next
-      broken = end.next
       result.last = max(result.last, end.next - 1)
     }
     for number in lost { try segments.removeJournalSegment(number) }
+    if !lost.isEmpty { try disk.syncDirectory("journal") }
     return result
   }
 
@@ -93,10 +97,10 @@ struct JournalRecovery {
     return (next, offset)
   }
 
-  private func open(_ number: UInt64) throws -> SegmentFile? {
+  private func open(_ number: UInt64) throws -> SegmentFile {
     let path = "journal/" + LogSegments.name(number) + ".journal"
     let file = try disk.open(path, create: false)
-    let length = Int(min(try file.length(), Journal.segmentLength + (4 << 20)))
+    let length = Int(try file.length())
     var bytes = [UInt8](repeating: 0, count: length)
     let count = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
     bytes.removeLast(length - count)
@@ -114,19 +118,21 @@ struct JournalRecovery {
         UInt64(littleEndian: header.loadUnaligned(fromByteOffset: 40, as: UInt64.self)), isGood
       )
     }
-    // A segment whose header never reached the disk holds nothing that was durable.
-    guard let header, header.0 == Journal.magic, header.5 else { return nil }
+    let seed = Journal.checksumSeed(storeID: storeID, segment: number)
+    let unreadable = SegmentFile(
+      number: number, first: 0, file: file, bytes: bytes, checksumSeed: seed, hasGoodHeader: false)
+    guard let header, header.0 == Journal.magic, header.5 else { return unreadable }
     guard header.1 <= Journal.version else {
       throw JournalError(
         .newerVersion,
         "The journal \(path) has format version \(header.1); this program knows \(Journal.version). Use a newer one.")
     }
     // A segment that was used before, and whose new header never reached the disk.
-    guard header.3 == number else { return nil }
+    guard header.3 == number else { return unreadable }
     guard header.2 == storeID else {
       throw JournalError(.damaged, "The journal segment \(path) belongs to another store.")
     }
-    return SegmentFile(number: number, first: header.4, file: file, bytes: bytes)
+    return SegmentFile(number: number, first: header.4, file: file, bytes: bytes, checksumSeed: seed)
   }
 
   private func read(_ segment: SegmentFile, at offset: Int) -> Record? {
@@ -136,7 +142,8 @@ struct JournalRecovery {
       guard length >= Journal.recordHeaderLength, length % 8 == 0, length <= all.count - offset else { return nil }
       let record = UnsafeRawBufferPointer(rebasing: all[offset..<offset + length])
       let checksum = UInt32(littleEndian: record.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
-      guard checksum == crc32c(UnsafeRawBufferPointer(rebasing: record[8...])) else { return nil }
+      guard checksum == crc32c(UnsafeRawBufferPointer(rebasing: record[8...]), seed: segment.checksumSeed)
+      else { return nil }
       let payloadLength = Int(UInt32(littleEndian: record.loadUnaligned(fromByteOffset: 36, as: UInt32.self)))
       let typeNumber = UInt16(littleEndian: record.loadUnaligned(fromByteOffset: 32, as: UInt16.self))
       guard payloadLength <= length - Journal.recordHeaderLength, let type = OperationType(rawValue: typeNumber)
@@ -167,41 +174,23 @@ struct JournalRecovery {
 
   /// Throws if a record after the end of the prefix says that operation `lost` had been durable.
   private func refuseLostRecords(_ segment: SegmentFile, after start: Int, from lost: LogSequenceNumber) throws {
-    var offset = start
-    while let candidate = placeOfRecord(segment, from: offset) {
-      offset = candidate
-      if let record = read(segment, at: offset) {
-        if record.sequence > lost && record.durable >= lost {
-          throw JournalError(
-            .damaged,
-            "Journal segment \(segment.number) is damaged: operation \(lost) was durable and can't be read. "
-              + "Restore the file, or move the journal away to go on without the operations from \(lost) on.")
-        }
-        offset += record.length
-      } else {
-        offset += 8
-      }
-    }
-  }
-
-  /// The first place from `offset` on where a record may begin. A segment is preallocated, so most of it
-  /// is zeros: to try every place of them took a start half a second in a debug build.
-  private func placeOfRecord(_ segment: SegmentFile, from offset: Int) -> Int? {
-    let block = 4096
-    return segment.bytes.withUnsafeBytes { all in
-      guard let base = all.baseAddress else { return nil }
-      var offset = offset
+    let claim = segment.bytes.withUnsafeBytes { all -> Int? in
+      var offset = start
       while offset + Journal.recordHeaderLength <= all.count {
-        // Compares with itself one byte on.
-        if offset + block < all.count, all[offset] == 0, memcmp(base + offset, base + offset + 1, block - 1) == 0 {
-          offset += block
-        } else if all.loadUnaligned(fromByteOffset: offset, as: UInt32.self) == 0 {
-          offset += 8
-        } else {
+        // The cheap look first: most of a segment is zeros, or records of its earlier life.
+        let sequence = UInt64(littleEndian: all.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))
+        let durable = UInt64(littleEndian: all.loadUnaligned(fromByteOffset: offset + 16, as: UInt64.self))
+        if sequence > lost && durable >= lost && durable < sequence && read(segment, at: offset) != nil {
           return offset
         }
+        offset = max(offset + 8, all.firstNonZero(from: offset) / 8 * 8 - 32)
       }
       return nil
     }
+    guard claim != nil else { return }
+    throw JournalError(
+      .damaged,
+      "Journal segment \(segment.number) is damaged: operation \(lost) was durable and can't be read. "
+        + "Restore the file, or move the journal away to go on without the operations from \(lost) on.")
   }
 }

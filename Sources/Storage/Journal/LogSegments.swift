@@ -18,10 +18,9 @@ public final class SegmentFile: Sendable {
 /// their records, and staging segments for large ones. Both are numbered by one counter, so a number
 /// names a place whatever kind it is in. Thread-safe.
 public final class LogSegments: Sendable {
-  /// Bytes after which a new staging segment is begun.
-  static let stagingSegmentLength: UInt64 = 64 << 20
-
   private let disk: any Disk
+  /// Bytes after which a new staging segment is begun.
+  let segmentLength: UInt64
   private let state: Mutex<State>
 
   private struct State {
@@ -54,23 +53,28 @@ public final class LogSegments: Sendable {
     public let checksum: UInt32
   }
 
-  init(disk: any Disk) throws(SystemError) {
+  init(disk: any Disk, segmentLength: UInt64) throws(SystemError) {
     self.disk = disk
+    self.segmentLength = segmentLength
     try disk.makeDirectory("journal")
     try disk.makeDirectory("staging")
+    // Each time, for a process may have been killed between the two.
+    try disk.syncDirectory("")
     var state = State(next: 1)
     for name in try disk.list("staging") {
       guard let number = Self.number(of: name, suffix: ".staging") else { continue }
       let path = "staging/" + name
       let file = try disk.open(path, create: false)
       let length = try file.length()
-      state.segments[number] = Segment(file: SegmentFile(file), path: path, length: length, isStaging: true)
+      // What an earlier process wrote there may not have reached the disk.
+      state.segments[number] = Segment(
+        file: SegmentFile(file), path: path, length: length, needsSync: true, isStaging: true)
       state.stagedBytes += length
       state.next = max(state.next, number + 1)
     }
     if disk.exists(Self.spareName) {
       let file = try disk.open(Self.spareName, create: false)
-      if try file.length() == Journal.segmentLength { state.spare = SegmentFile(file) }
+      if try file.length() == segmentLength { state.spare = SegmentFile(file) }
     }
     self.state = Mutex(state)
   }
@@ -110,11 +114,12 @@ public final class LogSegments: Sendable {
       file = spare.file
     } else {
       file = try disk.open(path, create: true)
-      // Not every file system below can preallocate; what is lost is speed.
+      // Not every file system below can preallocate, and a disk that is nearly full must still take
+      // the removals that free it; what is lost is speed.
       do throws(SystemError) {
-        try file.allocate(offset: 0, length: Journal.segmentLength)
+        try file.allocate(offset: 0, length: segmentLength)
       } catch {
-        if error.code != EOPNOTSUPP { throw error }
+        if error.code != EOPNOTSUPP && error.code != ENOSPC { throw error }
       }
     }
     try disk.syncDirectory("journal")
@@ -138,11 +143,17 @@ public final class LogSegments: Sendable {
     guard isNeeded else { return }
     defer { state.withLock { $0.isPreparingSpare = false } }
     let file = try disk.open(Self.spareName, create: true)
-    let zeros = [UInt8](repeating: 0, count: 1 << 20)
-    for offset in stride(from: 0, to: Journal.segmentLength, by: zeros.count) {
-      try zeros.withBytes { (bytes) throws(SystemError) in try file.write(bytes, at: offset) }
+    let zeros = [UInt8](repeating: 0, count: Int(min(segmentLength, 1 << 20)))
+    do throws(SystemError) {
+      for offset in stride(from: 0, to: segmentLength, by: zeros.count) {
+        try zeros.withBytes { (bytes) throws(SystemError) in try file.write(bytes, at: offset) }
+      }
+      try file.sync()
+    } catch {
+      // Half a spare is of no use, and what it takes may be the last space there is.
+      try? disk.remove(Self.spareName)
+      throw error
     }
-    try file.sync()
     state.withLock { $0.spare = SegmentFile(file) }
   }
 
@@ -163,18 +174,19 @@ public final class LogSegments: Sendable {
       abandon(place.location)
       throw error
     }
+    // Not before the write: a sync that came between the two would take it for done.
+    state.withLock { $0.segments[place.location.segment]?.needsSync = true }
     return Reservation(location: place.location, checksum: crc32c(bytes))
   }
 
   private func reserve(_ count: UInt64) throws(SystemError) -> (location: StagedLocation, file: any DiskFile) {
     try state.withLock { state throws(SystemError) in
       if let number = state.staging, let segment = state.segments[number],
-        segment.length + count <= Self.stagingSegmentLength
+        segment.length + count <= segmentLength
       {
         state.segments[number]?.length += count
         state.stagedBytes += count
         state.segments[number]?.writersUnderWay += 1
-        state.segments[number]?.needsSync = true
         return (StagedLocation(segment: number, offset: segment.length), segment.file.file)
       }
       let number = state.next
@@ -187,7 +199,6 @@ public final class LogSegments: Sendable {
       var segment = Segment(file: SegmentFile(file), path: path, isStaging: true)
       segment.length = count
       segment.writersUnderWay = 1
-      segment.needsSync = true
       state.segments[number] = segment
       return (StagedLocation(segment: number, offset: 0), file)
     }
@@ -234,7 +245,7 @@ public final class LogSegments: Sendable {
       var dead: [String] = []
       for (number, segment) in state.segments
       where segment.isStaging && segment.writersUnderWay == 0 && segment.lastSequence <= sequence
-        && !(number == state.staging && segment.length < Self.stagingSegmentLength / 4)
+        && !(number == state.staging && segment.length < segmentLength / 4)
       {
         dead.append(segment.path)
         state.segments[number] = nil
@@ -253,7 +264,7 @@ public final class LogSegments: Sendable {
       return (segment.path, state.spare == nil && !state.isPreparingSpare ? segment.file : nil)
     }
     guard let path else { return }
-    if isKnownUniquelyReferenced(&file), try file?.file.length() == Journal.segmentLength {
+    if isKnownUniquelyReferenced(&file), try file?.file.length() == segmentLength {
       try disk.rename(path, Self.spareName)
       state.withLock { $0.spare = file }
     } else {

@@ -51,8 +51,9 @@ int cairn_close_range(unsigned first, unsigned last, unsigned flags) {
   return (int)syscall(SYS_close_range, first, last, flags);
 }
 
-int cairn_open_beneath(int dir, const char *path, int flags) {
+int cairn_open_beneath(int dir, const char *path, int flags, int no_links) {
   struct open_how how = {.flags = (unsigned)flags, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+  if (no_links) how.resolve |= RESOLVE_NO_SYMLINKS;
   return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
 }
 

@@ -46,3 +46,21 @@ extension Array where Element == UInt8 {
     return try outcome.get()
   }
 }
+
+extension UnsafeRawBufferPointer {
+  /// The offset of the first byte from `start` on that is not zero, or the count. Zeros are compared
+  /// with their neighbours by memcmp, at the speed of memory even in a debug build.
+  public func firstNonZero(from start: Int) -> Int {
+    guard let base = baseAddress, start < count else { return count }
+    var offset = start
+    while offset < count {
+      let length = Swift.min(4096, count - offset)
+      let block = base + offset
+      let isZero = block.load(as: UInt8.self) == 0 && (length == 1 || memcmp(block, block + 1, length - 1) == 0)
+      if !isZero { break }
+      offset += length
+    }
+    while offset < count, self[offset] == 0 { offset += 1 }
+    return offset
+  }
+}

@@ -94,6 +94,43 @@ import Testing
     }
   }
 
+  @Test func aSecondInterruptLeavesTheJobToItself() throws {
+    try CairnInstance.with { cairn in
+      let run = try cairn.begin([
+        "run", "--name", "stubborn", "--", "sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done",
+      ])
+      try cairn.eventually("the job writes") { run.outputSoFar == "up\n" }
+      kill(run.process.processIdentifier, SIGINT)
+      try cairn.eventually("the job is asked to stop") { try cairn.state(of: "stubborn") == "stopping" }
+      let before = Date()
+      kill(run.process.processIdentifier, SIGINT)
+      let outcome = run.finish()
+      #expect(outcome.code == 130)
+      #expect(Date().timeIntervalSince(before) < 5)
+      #expect(outcome.complaint.contains("left to itself"))
+      #expect(try cairn.state(of: "stubborn") == "stopping")
+    }
+  }
+
+  @Test func cairnStopsAtOnceWhenItIsAskedToBeforeItIsReady() throws {
+    try CairnInstance.with { cairn in
+      try cairn.stop()
+      // From the first instruction to the last before it is ready.
+      for milliseconds in [50, 100, 200, 400] as [UInt32] {
+        let up = try cairn.begin(["system", "up", "--config", cairn.configuration])
+        usleep(milliseconds * 1000)
+        kill(up.process.processIdentifier, milliseconds % 200 == 0 ? SIGINT : SIGTERM)
+        let before = Date()
+        _ = up.finish()
+        #expect(Date().timeIntervalSince(before) < 20)
+        let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
+        #expect(!mounts.contains(cairn.directory), "after \(milliseconds) ms")
+      }
+      try cairn.start()
+      #expect(try cairn.cairn("job", "ls").code == 0)
+    }
+  }
+
   private func appends(to file: String) -> Bool {
     let descriptor = open(file, O_WRONLY | O_APPEND)
     if descriptor < 0 { return false }

@@ -78,7 +78,7 @@ struct ExtendedAttributeTests {
       let path = store.path("a")
       try writeFile(path, "x")
       #expect(chmod(path, 0o600) == 0)
-      let read: @Sendable () -> Int32 = { errorCode { open(path, O_RDONLY) } }
+      let read: @Sendable () -> Int32 = { openError(path, O_RDONLY) }
       #expect(asUser(1000, read) == EACCES)
       try shell("setfacl -m u:1000:r \(path)")
       #expect(asUser(1000, read) == 0)

@@ -62,7 +62,7 @@ struct LockTests {
 
   /// Another process that tries fcntl(F_SETLK). Perl is part of Debian's base system.
   private static func tryLock(_ path: String) -> String {
-    "perl -MFcntl -e 'open(F, \"+<\", \"\(path)\"); "
-      + "print fcntl(F, F_SETLK, pack(\"s s x4 q q i x4\", F_WRLCK, 0, 0, 10, 0)) ? \"locked\\n\" : \"refused\\n\"'"
+    "perl -MFcntl -e 'open(F, \"+<\", \"\(path)\"); $l = pack(\"s s x4 q q i x4\", F_WRLCK, 0, 0, 10, 0); "
+      + "print fcntl(F, F_SETLK, $l) ? \"locked\\n\" : \"refused\\n\"'"
   }
 }

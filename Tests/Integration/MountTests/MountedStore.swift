@@ -107,6 +107,14 @@ func errorCode<Number: BinaryInteger>(_ call: () -> Number) -> Int32 {
   return call() < 0 ? errno : 0
 }
 
+/// The errno of opening `path`, or 0. What was opened is closed.
+func openError(_ path: String, _ flags: Int32, _ mode: mode_t = 0o644) -> Int32 {
+  let descriptor = open(path, flags | O_CLOEXEC, mode)
+  if descriptor < 0 { return errno }
+  close(descriptor)
+  return 0
+}
+
 func status(_ path: String) throws -> stat {
   var result = stat()
   try check(lstat(path, &result), "lstat", path)

@@ -10,7 +10,7 @@ struct NameTests {
       try #expect(names(store.root) == ["a"])
       #expect(unlink(store.path("a")) == 0)
       try #expect(names(store.root) == [])
-      #expect(errorCode { open(store.path("a"), O_RDONLY) } == ENOENT)
+      #expect(openError(store.path("a"), O_RDONLY) == ENOENT)
     }
   }
 
@@ -29,7 +29,7 @@ struct NameTests {
   @Test func exclusiveCreationFailsWhereTheNameExists() throws {
     try withMount { store in
       try writeFile(store.path("a"), "kept")
-      #expect(errorCode { open(store.path("a"), O_CREAT | O_EXCL | O_WRONLY, 0o644) } == EEXIST)
+      #expect(openError(store.path("a"), O_CREAT | O_EXCL | O_WRONLY, 0o644) == EEXIST)
       #expect(errorCode { mkdir(store.path("a"), 0o755) } == EEXIST)
       #expect(errorCode { symlink("x", store.path("a")) } == EEXIST)
       try #expect(text(store.path("a")) == "kept")
@@ -70,7 +70,7 @@ struct NameTests {
       let longest = String(repeating: "n", count: 255)
       try writeFile(store.path(longest), "x")
       try #expect(names(store.root) == [longest])
-      #expect(errorCode { open(store.path(longest + "n"), O_CREAT | O_WRONLY, 0o644) } == ENAMETOOLONG)
+      #expect(openError(store.path(longest + "n"), O_CREAT | O_WRONLY, 0o644) == ENAMETOOLONG)
       #expect(errorCode { mkdir(store.path(longest + "n"), 0o755) } == ENAMETOOLONG)
       #expect(errorCode { rename(store.path(longest), store.path(longest + "n")) } == ENAMETOOLONG)
       #expect(errorCode { access(store.path(longest + "n"), F_OK) } == ENAMETOOLONG)
@@ -100,7 +100,7 @@ struct NameTests {
       #expect(path.utf8.count == 4095)
       try writeFile(path, "deep")
       try #expect(text(path) == "deep")
-      #expect(errorCode { open(path + "x", O_CREAT | O_WRONLY, 0o644) } == ENAMETOOLONG)
+      #expect(openError(path + "x", O_CREAT | O_WRONLY, 0o644) == ENAMETOOLONG)
       try shell("rm -r \(store.root)/d*")
     }
   }

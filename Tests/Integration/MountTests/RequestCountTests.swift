@@ -24,6 +24,9 @@ struct RequestCountTests {
       func readAll() throws {
         for index in 0..<100 { try #expect(readFile(store.path("f\(index)")).count == 5000) }
       }
+      // The first reading fetches the content and so makes the times of access unknown; the second
+      // asks for these.
+      try readAll()
       try readAll()
       let counts = try requests(store, readAll)
       #expect(counts == [:])
@@ -42,12 +45,13 @@ struct RequestCountTests {
     }
   }
 
-  @Test func anAbsentNameIsAskedForOnce() throws {
+  @Test func anAbsentNameIsNotAskedForTwice() throws {
     try withMount { store in
+      _ = access(store.path("none"), F_OK)
       let counts = try requests(store) {
         for _ in 0..<100 { _ = access(store.path("none"), F_OK) }
       }
-      #expect(counts["LOOKUP"] == 1)
+      #expect(counts == [:])
     }
   }
 }

@@ -246,6 +246,7 @@ struct Model {
 
   /// The kernel has no reference to the inode any more.
   mutating func forget(_ id: NodeID) {
+    if volumes[id.volume]?.isSealed == true { return }
     if volumes[id.volume]?.inodes[id.inode]?.linkCount == 0 { volumes[id.volume]!.inodes[id.inode] = nil }
   }
 
@@ -430,7 +431,9 @@ struct ModelACL {
     var result: [UInt8] = [2, 0, 0, 0]
     for entry in entries {
       result += [UInt8(entry.tag), 0, UInt8(entry.permissions), 0]
-      for shift in stride(from: UInt32(0), to: 32, by: 8) { result.append(UInt8(truncatingIfNeeded: entry.id >> shift)) }
+      for shift in stride(from: UInt32(0), to: 32, by: 8) {
+        result.append(UInt8(truncatingIfNeeded: entry.id >> shift))
+      }
     }
     return result
   }

@@ -11,45 +11,115 @@ struct Disagreement: Error, CustomStringConvertible {
   let description: String
 }
 
+/// Where the store of a run lies.
+enum RunStore {
+  /// In a directory of the real disk.
+  case local(TemporaryDirectory)
+  case simulated(SimulatedDisk, path: String)
+
+  static func simulated(_ disk: SimulatedDisk) -> RunStore { .simulated(disk, path: SimulatedSQLite.mount(disk)) }
+
+  func open(_ options: FileSystem.Options) throws -> FileSystem {
+    switch self {
+    case .local(let directory):
+      try FileSystem(disk: LocalDisk(root: directory.path), catalogDirectory: directory.path, options: options)
+    case .simulated(let disk, let path): try FileSystem(disk: disk, catalogDirectory: path, options: options)
+    }
+  }
+
+  /// What is there when the process that uses it is killed now.
+  func afterKill() throws -> RunStore {
+    switch self {
+    case .local(let directory):
+      let copy = TemporaryDirectory()
+      try copyDirectory(directory.path, to: copy.path)
+      return .local(copy)
+    case .simulated(let disk, _): return .simulated(disk.afterKill())
+    }
+  }
+
+  /// The power is gone.
+  var isDead: Bool {
+    if case .simulated(let disk, _) = self { disk.isDead } else { false }
+  }
+
+  /// Nobody uses it any more.
+  func discard() {
+    if case .simulated(_, let path) = self { SimulatedSQLite.unmount(path) }
+  }
+}
+
 /// Runs random operations on a file system and on the model, and compares all that they answer.
 final class ModelRun {
-  let directory = TemporaryDirectory()
-  private(set) var store: String
-  private var copies = 0
+  private(set) var store: RunStore
   private(set) var fileSystem: FileSystem
   var model = Model()
   var generator: SeededGenerator
   private(set) var log: [String] = []
   /// What a kernel would hold.
   var references: [NodeID: UInt64] = [:]
-  private var lastRemoved: [VolumeID] = []
   private let cachedInodes: Int
+  /// The state after each operation, by its number in the journal.
+  private(set) var history: [LogSequenceNumber: Model] = [:]
+  /// What must survive a power cut.
+  private(set) var durable: LogSequenceNumber = 0
 
   static let volumeLimit = 5
   static let pool = SeededGenerator.pool(seed: 1, count: 1 << 20)
 
-  init(seed: UInt64, cachedInodes: Int) throws {
+  init(seed: UInt64, cachedInodes: Int, store: RunStore) throws {
     generator = SeededGenerator(seed: seed)
     self.cachedInodes = cachedInodes
-    store = directory.path + "/store"
-    mkdir(store, 0o700)
+    self.store = store
     fileSystem = try Self.open(store, cachedInodes)
     try createVolume()
+    try synchronize()
   }
 
-  func close() { fileSystem.close() }
+  func close() {
+    fileSystem.close()
+    store.discard()
+  }
 
-  static func open(_ store: String, _ cachedInodes: Int, isTakeover: Bool = false) throws -> FileSystem {
+  static func open(_ store: RunStore, _ cachedInodes: Int, isTakeover: Bool = false) throws -> FileSystem {
     var options = FileSystem.Options()
     options.cachedInodes = cachedInodes
     options.cacheBytes = 1 << 20
     // Checkpoints come when the test says so.
     options.checkpointSeconds = 1e9
+    options.segmentBytes = 256 << 10
+    options.packBytes = 1 << 20
     options.isTakeover = isTakeover
-    return try FileSystem(disk: LocalDisk(root: store), catalogDirectory: store, options: options)
+    return try store.open(options)
+  }
+
+  /// A failure with what led to it.
+  func explain(_ error: any Error, seed: UInt64) -> String {
+    "seed \(seed): \(error)\nafter \(log.count) lines, the last of them:\n" + log.suffix(60).joined(separator: "\n")
   }
 
   func note(_ line: String) { log.append(line) }
+
+  /// Notes that the model is what the file system is after all its operations.
+  func remember() { history[fileSystem.journal.lastSequence] = model }
+
+  // MARK: Durability
+
+  func synchronize() throws {
+    note("fsync")
+    let last = fileSystem.journal.lastSequence
+    try fileSystem.synchronize(.root)
+    durable = last
+    remember()
+  }
+
+  func checkpoint() throws {
+    note("checkpoint")
+    let last = fileSystem.journal.lastSequence
+    try fileSystem.checkpoint()
+    durable = last
+    if random(2) == 0 { try fileSystem.removeDeadLayers() }
+  }
 
   // MARK: Reopening
 
@@ -63,11 +133,9 @@ final class ModelRun {
   /// Goes on with a copy of the store as a killed process would have left it.
   func kill(isTakeover: Bool) throws {
     note("kill and open, take-over \(isTakeover)")
-    copies += 1
-    let copy = "\(directory.path)/copy\(copies)"
-    try copyDirectory(store, to: copy)
-    fileSystem.close()
-    store = copy
+    let next = try store.afterKill()
+    close()
+    store = next
     try start(isTakeover: isTakeover)
   }
 
@@ -77,9 +145,67 @@ final class ModelRun {
       references = [:]
       model.releaseOrphans()
     }
+    // What recovery brought back is durable.
+    durable = fileSystem.journal.lastSequence
+    remember()
     try compareAll()
     if !isTakeover { takeReferences() }
   }
+
+  /// Goes on after a power cut, with what the disk then has: the state after some operation that is
+  /// not before the last that was durable.
+  func powerCut(keeping: Double) throws {
+    guard case .simulated(let disk, _) = store else { return }
+    let last = history.keys.max() ?? 0
+    close()
+    let next = disk.afterPowerCut(keeping: keeping, using: &generator)
+    store = .simulated(next)
+    // The power may go again while the store is brought back.
+    for _ in 0..<3 where random(4) == 0 {
+      guard case .simulated(let disk, _) = store else { return }
+      disk.crash(at: 1 + random(60))
+      do { try Self.open(store, cachedInodes, isTakeover: true).close() } catch {
+        if !disk.isDead { throw error }
+      }
+      store.discard()
+      note("power cut during recovery at call \(disk.calls)")
+      store = .simulated(disk.afterPowerCut(keeping: keeping, using: &generator))
+    }
+    fileSystem = try Self.open(store, cachedInodes, isTakeover: true)
+    let found = fileSystem.journal.lastSequence
+    note("power cut: operations up to \(found) are there, up to \(durable) were durable, \(last) was the last")
+    guard found >= durable else {
+      throw Disagreement(description: "operations up to \(durable) were durable, and those after \(found) are lost")
+    }
+    try findState(found, last: last)
+    durable = found
+    history = [:]
+    remember()
+    let report = try fileSystem.check(repair: false)
+    if !report.isClean { throw Disagreement(description: "the check finds \(report.findings)") }
+  }
+
+  /// Takes the model back to the state that the store has.
+  private func findState(_ found: LogSequenceNumber, last: LogSequenceNumber) throws {
+    // Making and removing volumes takes several operations, and one was under way when the power
+    // went: the state is the one before or the one after.
+    let before = history.keys.filter { $0 <= found }.max()
+    let after = history.keys.filter { $0 > found }.min()
+    var reasons: [String] = []
+    for number in [before, after] {
+      guard let number, let state = history[number] else { continue }
+      model = state
+      references = references.filter { model.volumes[$0.key.volume]?.inodes[$0.key.inode] != nil }
+      do { return try compareAll() } catch { reasons.append("compared with that of \(number): \(error)") }
+    }
+    // The operation under way was not answered, so the model does not know what it did.
+    if found > last { throw UnknownState() }
+    throw Disagreement(
+      description: "the state after operation \(found) is none that ever was\n" + reasons.joined(separator: "\n"))
+  }
+
+  /// The store contains an operation that was never answered.
+  struct UnknownState: Error {}
 
   /// A fresh mount: the kernel knows only what it has looked up since.
   private func takeReferences() {
@@ -109,6 +235,7 @@ final class ModelRun {
     }
     if error == 0 { note("  → \(answer.map { "\($0)" } ?? "")") } else { note("  → \(name(error))") }
     try takeTimes(before...nanosecondsNow())
+    remember()
   }
 
   private func name(_ code: Int32) -> String { code == 0 ? "success" : String(cString: strerror(code)) }
@@ -170,12 +297,15 @@ final class ModelRun {
         throw Disagreement(description: "read \(id) at \(start): \(count) bytes instead of \(end - start)")
       }
       let expected = content.bytes(start..<end)
-      let isEqual = expected.withUnsafeBytes { a in buffer.withUnsafeBytes { memcmp(a.baseAddress!, $0.baseAddress!, count) == 0 } }
+      let isEqual = expected.withUnsafeBytes { a in
+        buffer.withUnsafeBytes { memcmp(a.baseAddress!, $0.baseAddress!, count) == 0 }
+      }
       if !isEqual {
         let first = expected.indices.first { expected[$0] != buffer[$0] }!
         let last = expected.indices.last { expected[$0] != buffer[$0] }!
         throw Disagreement(
-          description: "content of \(id) differs in [\(start + UInt64(first)), \(start + UInt64(last))], size \(content.size)")
+          description:
+            "content of \(id) differs in [\(start + UInt64(first)), \(start + UInt64(last))], size \(content.size)")
       }
       start += UInt64(wanted)
     }
@@ -184,7 +314,9 @@ final class ModelRun {
   private func compareWholeContent(_ id: NodeID) throws {
     let content = try model.node(id).content
     if content.size <= 4 << 20 { return try compareContent(id, 0..<max(1, content.size)) }
-    for range in content.populated { try compareContent(id, range.lowerBound - min(range.lowerBound, 64)..<range.upperBound + 64) }
+    for range in content.populated {
+      try compareContent(id, range.lowerBound - min(range.lowerBound, 64)..<range.upperBound + 64)
+    }
     try compareContent(id, content.size - 100..<content.size + 100)
   }
 
@@ -272,6 +404,7 @@ final class ModelRun {
     volume.inodes[row.root] = root
     model.volumes[row.id] = volume
     references[id] = 0
+    remember()
   }
 
   func branch(_ id: VolumeID, isSnapshot: Bool) throws {
@@ -286,7 +419,10 @@ final class ModelRun {
     copy.isSealed = isSnapshot
     if !isSnapshot { (copy.quotaBytes, copy.quotaInodes) = (0, 0) }
     model.volumes[row.id] = copy
-    for (number, inode) in copy.inodes where inode.linkCount > 0 { references[NodeID(volume: row.id, inode: number)] = 0 }
+    for (number, inode) in copy.inodes where inode.linkCount > 0 {
+      references[NodeID(volume: row.id, inode: number)] = 0
+    }
+    remember()
   }
 
   func removeVolume(_ id: VolumeID) throws {
@@ -294,12 +430,14 @@ final class ModelRun {
     try fileSystem.removeVolume(id)
     model.volumes[id] = nil
     references = references.filter { $0.key.volume != id }
+    remember()
   }
 
   func seal(_ id: VolumeID) throws {
     note("seal \(id)")
     try fileSystem.seal(id)
     model.volumes[id]!.isSealed = true
+    remember()
   }
 
   func setQuota(_ id: VolumeID) throws {
@@ -310,6 +448,7 @@ final class ModelRun {
     try fileSystem.setQuota(id, bytes: bytes, inodes: inodes)
     model.volumes[id]!.quotaBytes = bytes
     model.volumes[id]!.quotaInodes = inodes
+    remember()
   }
 }
 

@@ -8,18 +8,23 @@ import Testing
 private let steps = getenv("CAIRN_MODEL_STEPS").flatMap { Int(String(cString: $0)) } ?? 400
 
 @Suite struct ModelTests {
-  @Test(arguments: testSeeds(8))
+  @Test(arguments: testSeeds(3))
   func `random operations answer what the model answers`(seed: UInt64) throws {
-    try run(seed, cachedInodes: 200_000)
+    try run(seed, cachedInodes: 200_000, .simulated(SimulatedDisk()))
   }
 
-  @Test(arguments: testSeeds(8))
+  @Test(arguments: testSeeds(3))
   func `random operations answer what the model answers when hardly anything is kept in memory`(seed: UInt64) throws {
-    try run(seed, cachedInodes: 10)
+    try run(seed, cachedInodes: 10, .simulated(SimulatedDisk()))
   }
 
-  private func run(_ seed: UInt64, cachedInodes: Int) throws {
-    let run = try ModelRun(seed: seed, cachedInodes: cachedInodes)
+  @Test(arguments: testSeeds(2))
+  func `random operations answer what the model answers on a real disk`(seed: UInt64) throws {
+    try run(seed, cachedInodes: 50, .local(TemporaryDirectory()))
+  }
+
+  private func run(_ seed: UInt64, cachedInodes: Int, _ store: RunStore) throws {
+    let run = try ModelRun(seed: seed, cachedInodes: cachedInodes, store: store)
     do {
       for _ in 0..<steps { try run.step() }
       try run.compareAll()
@@ -27,7 +32,7 @@ private let steps = getenv("CAIRN_MODEL_STEPS").flatMap { Int(String(cString: $0
       try run.reopen()
       run.close()
     } catch {
-      Issue.record("seed \(seed): \(error)\nafter \(run.log.count) lines, the last of them:\n\(run.log.suffix(60).joined(separator: "\n"))")
+      Issue.record("\(run.explain(error, seed: seed))")
     }
   }
 }

@@ -23,24 +23,17 @@ struct ByteCount: ExpressibleByArgument, Equatable {
   }
 }
 
-/// A time span in whole seconds, written such as `90s`, `30m`, `2h`, `1d`, `1h30m` or `45`.
+/// A time span in whole seconds, written such as `90s`, `30m`, `2h`, `1d`, `1h30m`, `1.5h` or `45`.
 struct Seconds: ExpressibleByArgument, Equatable {
   var seconds: Int
 
   init?(argument: String) {
-    if let seconds = Int(argument) {
-      guard (0...Self.longest).contains(seconds) else { return nil }
-      self.seconds = seconds
-      return
-    }
-    var total = 0
+    var total = 0.0
     var rest = argument[...]
-    if rest.isEmpty { return nil }
+    if rest.allSatisfy({ $0.isASCII && $0.isNumber }) { rest += "s" }
     while !rest.isEmpty {
-      let digits = rest.prefix { $0.isASCII && $0.isNumber }
-      guard let number = Int(digits), number <= Self.longest, let unit = rest.dropFirst(digits.count).first else {
-        return nil
-      }
+      let digits = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+      guard let number = Double(digits), let unit = rest.dropFirst(digits.count).first else { return nil }
       switch unit {
       case "s": total += number
       case "m": total += number * 60
@@ -48,14 +41,14 @@ struct Seconds: ExpressibleByArgument, Equatable {
       case "d": total += number * 86400
       default: return nil
       }
-      guard total <= Self.longest else { return nil }
       rest = rest.dropFirst(digits.count + 1)
     }
-    seconds = total
+    guard total <= Self.longest, total == total.rounded(), !argument.isEmpty else { return nil }
+    seconds = Int(total)
   }
 
   /// A hundred years: keeps sums from overflowing.
-  private static let longest = 3_155_760_000
+  private static let longest = 3_155_760_000.0
 }
 
 /// Bytes for people, such as `1.5 GiB`.
@@ -63,11 +56,12 @@ func describe(bytes: UInt64) -> String {
   var value = Double(bytes)
   var unit = 0
   let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
-  while value >= 1024 && unit < units.count - 1 {
+  // What would be rounded to 1024 is one of the next unit already.
+  while value >= 1023.95 && unit < units.count - 1 {
     value /= 1024
     unit += 1
   }
-  if unit == 0 { return "\(bytes) B" }
+  if bytes < 1024 { return "\(bytes) B" }
   return "\((value * 10).rounded() / 10) \(units[unit])"
 }
 

@@ -13,7 +13,7 @@ struct Table {
     alignments = columns.map(\.1)
   }
 
-  mutating func add(_ cells: String...) { rows.append(cells.map(Self.oneLine)) }
+  mutating func add(_ cells: String...) { rows.append(cells.map(oneLine)) }
 
   /// The table with a line of titles, without a line feed at the end.
   var text: String {
@@ -30,15 +30,9 @@ struct Table {
         case .right: text += padding + cell
         }
       }
+      while text.last == " " { text.removeLast() }
       return text
     }.joined(separator: "\n")
-  }
-
-  /// A cell must not break the table, nor send a terminal commands.
-  private static func oneLine(_ cell: String) -> String {
-    String(
-      String.UnicodeScalarView(
-        cell.unicodeScalars.map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "\u{FFFD}" : $0 }))
   }
 }
 
@@ -47,6 +41,13 @@ func listing(_ pairs: [(String, String?)]) -> String {
   let present = pairs.compactMap { pair in pair.1.map { (pair.0, $0) } }
   let width = present.map(\.0.count).max() ?? 0
   return present.map { name, value in
-    name + ":" + String(repeating: " ", count: width - name.count + 1) + value
+    name + ":" + String(repeating: " ", count: width - name.count + 1) + oneLine(value)
   }.joined(separator: "\n")
+}
+
+/// What jobs and users have named must not break a table, nor send a terminal commands.
+private func oneLine(_ text: String) -> String {
+  String(
+    String.UnicodeScalarView(
+      text.unicodeScalars.map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "\u{FFFD}" : $0 }))
 }

@@ -33,17 +33,37 @@ struct JobFollower: Sendable {
     }
   }
 
-  /// The first signal asks the job to stop, the second ends this program.
+  /// The first signal asks the job to stop, the second ends this program: at once, even where the daemon
+  /// has not answered the first yet.
   private func stopOnSignals() async throws {
-    var count = 0
-    for await _ in signals(SIGINT, SIGTERM) {
-      count += 1
-      if count > 1 {
-        Terminal.complain("cairn: job \(job) is left to itself; see `cairn job show \(job)`")
-        throw ExitCode(130)
+    try await withThrowingTaskGroup { group in
+      defer { group.cancelAll() }
+      var count = 0
+      for await _ in signals(SIGINT, SIGTERM) {
+        count += 1
+        if count > 1 {
+          Terminal.complain("cairn: job \(job) is left to itself; see `cairn job show \(job)`")
+          throw ExitCode(130)
+        }
+        Terminal.complain("cairn: stopping job \(job); Ctrl-C again leaves it to itself")
+        group.addTask { await stop() }
       }
-      Terminal.complain("cairn: stopping job \(job); Ctrl-C again leaves it to itself")
-      _ = try await client.stop(job)
+    }
+  }
+
+  /// Asks until the daemon has heard it, as ``follow()`` bears with one that is restarted.
+  private func stop() async {
+    let deadline = ContinuousClock.now + Self.patience
+    while !Task.isCancelled {
+      do {
+        _ = try await client.stop(job)
+        return
+      } catch let error as HTTPClientError where error.isWorthRetry && .now < deadline {
+        try? await Task.sleep(for: .milliseconds(500))
+      } catch {
+        if !Task.isCancelled { Terminal.complain("cairn: job \(job) could not be stopped: \(error)") }
+        return
+      }
     }
   }
 
@@ -74,25 +94,31 @@ struct JobFollower: Sendable {
 
 /// Where in a job's log the follower is, so that after a new connection nothing is printed twice.
 struct LogPlace {
+  /// Of the last line that was printed.
   private var time = Int64.min
   /// Lines of that time that were printed, and that have come again since the connection was made.
   private var printed = 0
   private var seen = 0
+  private var isCatchingUp = false
 
   /// A new connection, which sends the log from its beginning.
-  mutating func begin() { seen = 0 }
+  mutating func begin() {
+    seen = 0
+    isCatchingUp = printed > 0
+  }
 
   mutating func isNew(_ line: LogLine) -> Bool {
-    if line.timeNanoseconds < time { return false }
-    if line.timeNanoseconds > time {
-      time = line.timeNanoseconds
-      printed = 1
-      seen = 1
-      return true
+    if isCatchingUp {
+      if line.timeNanoseconds < time { return false }
+      if line.timeNanoseconds == time {
+        seen += 1
+        if seen <= printed { return false }
+      }
+      // From here on all is new, even where the host's clock is set back.
+      isCatchingUp = false
     }
-    seen += 1
-    if seen <= printed { return false }
-    printed = seen
+    printed = line.timeNanoseconds == time ? printed + 1 : 1
+    time = line.timeNanoseconds
     return true
   }
 }

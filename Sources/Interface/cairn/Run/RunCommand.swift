@@ -52,8 +52,8 @@ struct RunCommand: AsyncParsableCommand {
   @Flag(name: .shortAndLong, help: "Print the job's identifier and return.")
   var detach = false
 
-  @Argument(help: "The command, after `--`; run as it is, by no shell.")
-  var command: [String]
+  @Argument(parsing: .postTerminator, help: "The command, after `--`; run as it is, by no shell.")
+  var command: [String] = []
 
   func validate() throws {
     if command.isEmpty { throw ValidationError("Give a command after `--`, such as: cairn run -- python train.py") }

@@ -6,6 +6,7 @@ import FoundationEssentials
 import Glibc
 import HostChecks
 import JobStates
+import Synchronization
 import UnixHTTP
 
 struct SystemUp: AsyncParsableCommand {
@@ -63,6 +64,16 @@ enum SupervisorError: Error, CustomStringConvertible {
   }
 }
 
+/// Whether a signal has come that asks this program to end.
+private final class Interruption: Sendable {
+  private let flag = Atomic(false)
+
+  var hasCome: Bool {
+    get { flag.load(ordering: .relaxed) }
+    set { flag.store(newValue, ordering: .relaxed) }
+  }
+}
+
 /// Keeps the two daemons running.
 private struct Supervisor {
   private static let startSeconds = 120
@@ -86,8 +97,12 @@ private struct Supervisor {
   func run() async throws {
     // From here on a signal is an event, whatever is being waited for.
     let (events, source) = AsyncStream.makeStream(of: Event.self)
+    let interruption = Interruption()
     let listener = Task {
-      for await _ in signals(SIGINT, SIGTERM, SIGHUP) { source.yield(.signal) }
+      for await _ in signals(SIGINT, SIGTERM, SIGHUP) {
+        interruption.hasCome = true
+        source.yield(.signal)
+      }
     }
     defer { listener.cancel() }
     var iterator = events.makeAsyncIterator()
@@ -95,14 +110,20 @@ private struct Supervisor {
     var control: DaemonProcess?
     var failure: (any Error)?
     do {
-      try await waitUntilReady(storage, socket: configuration.storageSocket, "/v1/info")
-      control = try start(controlProgram, source)
-      try await waitUntilReady(control!, socket: configuration.controlSocket, "/v1/system/info")
-      Terminal.print(
-        "Cairn is ready: socket \(configuration.controlSocket), mounted at \(configuration.storage.mount)")
+      var isReady = try await waitUntilReady(storage, socket: configuration.storageSocket, "/v1/info", interruption)
+      if isReady {
+        let daemon = try start(controlProgram, source)
+        control = daemon
+        isReady = try await waitUntilReady(
+          daemon, socket: configuration.controlSocket, "/v1/system/info", interruption)
+      }
+      if isReady {
+        Terminal.print(
+          "Cairn is ready: socket \(configuration.controlSocket), mounted at \(configuration.storage.mount)")
+      }
       var quick = 0
       var lastStart = ContinuousClock.now
-      loop: while let event = await iterator.next() {
+      loop: while isReady, let event = await iterator.next() {
         switch event {
         case .signal: break loop
         case .ended(let name, let ending):
@@ -136,11 +157,14 @@ private struct Supervisor {
     return daemon
   }
 
-  private func waitUntilReady(_ daemon: DaemonProcess, socket: String, _ target: String) async throws {
+  /// Returns false where a signal came first.
+  private func waitUntilReady(
+    _ daemon: DaemonProcess, socket: String, _ target: String, _ interruption: Interruption
+  ) async throws -> Bool {
     let client = UnixHTTPClient(socketPath: socket)
     let ready = Task {
       let deadline = ContinuousClock.now + .seconds(Self.startSeconds)
-      while ContinuousClock.now < deadline {
+      while ContinuousClock.now < deadline && !interruption.hasCome {
         // Any answer will do: who answers is up.
         if (try? await client.request("GET", target, idleSeconds: 5)) != nil { return true }
         try await Task.sleep(for: .milliseconds(50))
@@ -153,7 +177,8 @@ private struct Supervisor {
       return ending
     }
     do {
-      if try await ready.value { return }
+      if try await ready.value { return true }
+      if interruption.hasCome { return false }
     } catch is CancellationError {
       throw SupervisorError.endedAtStart(name: daemon.name, ending: await watcher.value)
     }
