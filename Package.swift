@@ -161,12 +161,12 @@ let tests: [Target] = [
   .testTarget(
     name: "StorageServiceTests",
     dependencies: [
-      "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "StorageService", "UnixHTTP", "Wire",
-      .product(name: "Logging", package: "swift-log"),
+      "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "StorageService", "TestSupport",
+      "UnixHTTP", "Wire", .product(name: "Logging", package: "swift-log"),
     ], path: "Tests/Storage/StorageServiceTests", swiftSettings: settings),
   .testTarget(
-    name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux"], path: "Tests/Storage/CatalogTests",
-    swiftSettings: settings),
+    name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux", "TestSupport"],
+    path: "Tests/Storage/CatalogTests", swiftSettings: settings),
   .target(name: "MountCalls", path: "Tests/Integration/MountCalls"),
   .executableTarget(
     name: "mount-server", dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux"],
