@@ -42,6 +42,10 @@ public final class SimulatedDisk: Disk {
   }
 
   private let state: Mutex<State>
+  private let hook = Mutex<(@Sendable (Call, _ path: String) -> Void)?>(nil)
+
+  /// Called before each call that changes something, on its thread. It may use the disk.
+  public func before(_ hook: (@Sendable (Call, _ path: String) -> Void)?) { self.hook.withLock { $0 = hook } }
 
   public init() { state = Mutex(State()) }
 
@@ -139,7 +143,8 @@ public final class SimulatedDisk: Disk {
   private func change<Result>(
     _ call: Call, _ path: String, _ body: (inout State) throws(SystemError) -> Result
   ) throws(SystemError) -> Result {
-    try state.withLock { state throws(SystemError) in
+    hook.withLock { $0 }?(call, path)
+    return try state.withLock { state throws(SystemError) in
       let isCrash = try Self.begin(&state, call, path)
       // A sync that was not answered has done anything or nothing: what it was to keep may be lost in part.
       if isCrash && (call == .sync || call == .syncDirectory) { throw SystemError(call.rawValue, path, EIO) }

@@ -105,6 +105,8 @@ final class Checkpoint: @unchecked Sendable {
     let layer = frozen.layer
     let number = frozen.node.id.inode
     if frozen.isDeleted {
+      // It was empty, so all that is left of its names is that they are gone.
+      for (cookie, _, _) in frozen.entries { batch.entryRemovals.append((layer, number, cookie)) }
       if frozen.isInLowerLayers {
         batch.inodes.append(
           (layer, number, InodeRow(mode: 0, uid: 0, gid: 0, linkCount: 0)))
@@ -184,7 +186,7 @@ final class Checkpoint: @unchecked Sendable {
     node.pins -= 1
     node.frozenPages = []
     node.directory?.frozen = [:]
-    if node.pages.count > State.mostPages / 2 { node.isNew = false }
+    if node.pages.count > State.mostPages / 2 { node.hasAllPages = false }
     if node.isDeleted && !node.isDirty && node.pins == 0 { state.nodes[node.id] = nil }
   }
 }

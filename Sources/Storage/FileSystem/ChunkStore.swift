@@ -51,6 +51,12 @@ final class ChunkStore: Sendable {
   }
 
   var hasPending: Bool { state.withLock { !$0.pending.isEmpty } }
+
+  /// Whether the catalog lacks one of these chunks as yet.
+  func isAnyPending(_ chunks: [ChunkID]) -> Bool {
+    state.withLock { state in chunks.contains { state.pendingByID[$0] != nil } }
+  }
+
   var nextChunk: ChunkID { state.withLock { $0.next } }
 
   /// Stores content, or finds that it is stored already. Returns the chunk's number. A chunk that is

@@ -1,4 +1,5 @@
 import Catalog
+import Glibc
 import Journal
 import Linux
 
@@ -86,6 +87,15 @@ extension FileSystem {
     }
   }
 
+  /// Waits for the checkpoint that brings what a new snapshot or clone shows into the catalog.
+  func waitUntilSettled(_ volume: VolumeID) throws(POSIXError) {
+    while lock.withLock({ $0.unsettledVolumes.contains(volume) }) {
+      _ = checkpoints.wait { $0.isRunning ? nil : true }
+      // It could not be written, and will be tried again.
+      if lock.withLock({ $0.unsettledVolumes.contains(volume) }) { throw POSIXError(EIO) }
+    }
+  }
+
   /// Brings all that was acknowledged before the call into the catalog.
   func checkpoint() throws { try checkpoint { (_) in } }
 
@@ -101,6 +111,8 @@ extension FileSystem {
       if !frozen.isEmpty || chunkStore.hasPending {
         checkpoints.withLock { $0.unsettled = frozen }
         try complete(frozen)
+      } else {
+        lock.withLock { $0.unsettledVolumes = [] }
       }
       return try result.get()
     }
@@ -123,7 +135,10 @@ extension FileSystem {
 
   private func complete(_ frozen: Checkpoint) throws {
     try frozen.write(catalog: catalog, chunkStore: chunkStore, journal: journal)
-    lock.withLock { frozen.settle($0) }
+    lock.withLock { state in
+      frozen.settle(state)
+      state.unsettledVolumes = []
+    }
     checkpoints.withLock { $0.unsettled = nil }
     try journal.remove(upTo: frozen.counters.appliedSequence)
   }

@@ -134,7 +134,13 @@ private struct TreeBuilder {
 extension FileSystem {
   fileprivate func assemble(_ node: NodeID, _ digests: [Digest], _ entry: IngestEntry) throws {
     guard !digests.isEmpty else { return }
-    let rows = try chunkStore.promise(digests)
+    var rows = try chunkStore.promise(digests)
+    // Of a chunk that came while the tree is being made the row must be in the catalog too, before the
+    // journal names its number: after a crash the number would be given to other content.
+    if chunkStore.isAnyPending(rows.compactMap { $0?.id }) {
+      try checkpoint()
+      rows = try chunkStore.promise(digests)
+    }
     var chunks: [Operation.AssembledChunk] = []
     for (digest, row) in zip(digests, rows) {
       guard let row else {

@@ -6,7 +6,8 @@ import Linux
 // Operations on names: each checks, journals and carries out its change under the lock.
 extension FileSystem {
   public func lookup(_ parent: NodeID, _ name: [UInt8]) throws(POSIXError) -> Attributes {
-    try withState { (state) throws(POSIXError) in
+    if parent.volume == 0, let volume = volume(at: parent, name) { try waitUntilSettled(volume) }
+    return try withState { (state) throws(POSIXError) in
       let directory = try state.directory(parent)
       guard name.count <= 255 else { throw POSIXError(ENAMETOOLONG) }
       // Asked for by open_by_handle_at and NFS, which know a node and not its path.
@@ -16,6 +17,17 @@ extension FileSystem {
       let node = try state.node(State.target(entry, in: parent.volume))
       node.lookups += 1
       return node.stat
+    }
+  }
+
+  /// The volume that a name in the skeleton leads to.
+  private func volume(at parent: NodeID, _ name: [UInt8]) -> VolumeID? {
+    lock.withLock { state in
+      guard let directory = try? state.directory(parent), let entry = try? state.entry(directory, name) else {
+        return nil
+      }
+      let target = State.target(entry, in: 0)
+      return target.volume == 0 ? nil : target.volume
     }
   }
 

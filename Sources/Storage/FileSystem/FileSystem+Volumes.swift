@@ -190,6 +190,7 @@ extension FileSystem {
             if !isSnapshot { state.counters.nextInode += 1 }
           }
           try state.perform(.branchVolume(volume: row, source: id, sourceLayer: sourceLayer), Caller())
+          state.unsettledVolumes.insert(row.id)
         }
       }
     }

@@ -16,10 +16,11 @@ final class Node {
   var isDeleted = false
   /// Used since the eviction hand last passed.
   var isRecent = true
-  /// Made by this process and never dropped from memory: what is not in memory does not exist.
-  var isNew: Bool
+  /// All of the extent map is in memory, as it is of a file that this process made: a page that is
+  /// missing does not exist.
+  var hasAllPages: Bool
 
-  /// Extents by page; a page that is missing has not been loaded, unless the node is new.
+  /// Extents by page; a page that is missing has not been loaded, unless ``hasAllPages``.
   var pages: [UInt64: [Extent]] = [:]
   var dirtyPages: Set<UInt64> = []
   /// Pages in the checkpoint under way.
@@ -34,7 +35,7 @@ final class Node {
   init(id: NodeID, row: InodeRow, isNew: Bool) {
     self.id = id
     self.row = row
-    self.isNew = isNew
+    hasAllPages = isNew
     if isNew { attributes = [:] }
     if row.mode & FileType.mask == FileType.directory { directory = Directory(isComplete: isNew) }
   }
@@ -83,6 +84,9 @@ final class Directory {
   private var order: [UInt64] = []
   private var unordered: [UInt64] = []
   private var isOrdered = false
+
+  /// Cookies found for names that an operation about to be carried out will make.
+  var prepared: [[UInt8]: UInt64] = [:]
 
   init(isComplete: Bool) { self.isComplete = isComplete }
 

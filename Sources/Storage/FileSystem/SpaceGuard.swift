@@ -29,7 +29,9 @@ final class SpaceGuard: Sendable {
         state.untilNextLook = Self.interval
       }
       state.untilNextLook -= min(state.untilNextLook, count)
-      let needed = 2 * count + staged
+      let (twice, isTooMuch) = count.multipliedReportingOverflow(by: 2)
+      let (needed, isFarTooMuch) = twice.addingReportingOverflow(staged)
+      if isTooMuch || isFarTooMuch { return false }
       if state.free >= needed { return true }
       state.untilNextLook = 0
       return free >= needed

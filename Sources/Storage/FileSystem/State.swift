@@ -30,6 +30,8 @@ final class State {
   var nextEviction = 0
   /// Answers to requests that are in the journal, for a kernel that sends them again after a restart.
   var answered: [UInt64: NodeID] = [:]
+  /// Snapshots and clones whose layers the catalog does not have yet: nothing can be looked up in them.
+  var unsettledVolumes: Set<VolumeID> = []
   /// Inodes without names that the kernel may still use.
   var orphans: Set<NodeID> = []
 
@@ -144,7 +146,7 @@ final class State {
   /// The extents of a page of a file.
   func page(_ node: Node, _ number: UInt64) throws(POSIXError) -> [Extent] {
     if let extents = node.pages[number] { return extents }
-    if node.isNew { return [] }
+    if node.hasAllPages { return [] }
     if node.pages.count >= Self.mostPages {
       node.pages = node.pages.filter { node.dirtyPages.contains($0.key) || node.frozenPages.contains($0.key) }
     }
@@ -159,7 +161,7 @@ final class State {
   /// The numbers of the pages in a range that may hold extents, in order.
   func existingPages(_ node: Node, in range: Range<UInt64>) throws(POSIXError) -> [UInt64] {
     var numbers = Set(node.pages.keys.filter { range.contains($0) })
-    if !node.isNew {
+    if !node.hasAllPages {
       let chain = try volume(node.id.volume).chain
       var next = range.lowerBound
       while next < range.upperBound {
@@ -224,6 +226,7 @@ final class State {
   /// its cookie, and no other name gets it: a row hides the one below it by both.
   func freeCookie(_ parent: Node, _ name: [UInt8]) throws(POSIXError) -> UInt64 {
     guard let directory = parent.directory else { throw POSIXError(ENOTDIR) }
+    if let cookie = directory.prepared.removeValue(forKey: name) { return cookie }
     let hash = hash(name)
     var used: Set<UInt64> = []
     let volume = try volume(parent.id.volume)
@@ -306,6 +309,7 @@ final class State {
 
   /// Appends an operation to the journal and carries it out.
   func perform(_ operation: Operation, _ caller: Caller, data: UnsafeRawBufferPointer? = nil) throws(POSIXError) {
+    try prepare(operation)
     do {
       let (sequence, location) = try journal.append(operation, request: caller.request, data: data)
       if data != nil, case .write(var write) = operation {
@@ -329,6 +333,8 @@ final class State {
     } catch {
       // What is in the journal has been acknowledged or is about to be; a state without it would be
       // another history than the journal's, and the next checkpoint would make the difference lasting.
+      // Nothing that could fail is left to do here, for ``prepare(_:)`` has done it, but for files with
+      // more than ``mostPages`` pages, and for what is replayed.
       fatalError("cairn: an operation in the journal can't be carried out (errno \(error.code)): \(operation)")
     }
   }

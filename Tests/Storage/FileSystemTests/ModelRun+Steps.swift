@@ -52,6 +52,23 @@ extension ModelRun {
     }
   }
 
+  /// One random step on a disk that fails. Volumes are left alone: it takes several operations to make
+  /// one, of which some may be done.
+  func faultyStep() throws {
+    do {
+      switch random(100) {
+      case 0..<5: try synchronize()
+      case 5..<15: try checkpoint()
+      case 15..<40: try write()
+      default: try operate(random(945))
+      }
+    } catch let error as Disagreement {
+      throw error
+    } catch {
+      note("  → \(error)")
+    }
+  }
+
   func random(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }
 
   // MARK: Choosing
@@ -247,7 +264,8 @@ extension ModelRun {
     fileSystem.forget(id, count: max(1, count))
     // It answers nothing, not even an error.
     if store.isDead { throw POSIXError(EIO) }
-    model.forget(id)
+    // It may not have been able to release the inode, and has nobody to tell.
+    if !isFaulty || (try? fileSystem.attributes(id)) == nil { model.forget(id) }
     references[id] = model.volumes[id.volume]?.inodes[id.inode] == nil ? nil : 0
     remember()
   }
@@ -462,6 +480,7 @@ extension ModelRun {
     let size = inode.content.size
     let data: UInt64
     do throws(POSIXError) { data = try fileSystem.seek(id, .data, from: from) } catch {
+      if isFaulty && error.code == EIO { throw error }
       guard error.code == ENXIO, from >= size || inode.content.isZero(from..<size) else {
         throw Disagreement(description: "seek data in \(id) from \(from): errno \(error.code)")
       }

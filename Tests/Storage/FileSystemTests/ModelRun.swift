@@ -64,6 +64,17 @@ final class ModelRun {
   /// What must survive a power cut.
   private(set) var durable: LogSequenceNumber = 0
 
+  /// The disk fails or is full: EIO and ENOSPC are answers that say that nothing was done.
+  private(set) var isFaulty = false
+
+  func whileFaulty(_ body: () throws -> Void) throws {
+    note("the disk's faults begin")
+    isFaulty = true
+    defer { isFaulty = false }
+    try body()
+    note("the disk's faults end")
+  }
+
   static let volumeLimit = 5
   static let pool = SeededGenerator.pool(seed: 1, count: 1 << 20)
 
@@ -228,6 +239,10 @@ final class ModelRun {
     var answer: Answer?
     var error: Int32 = 0
     do { answer = try real() } catch let failure as POSIXError { error = failure.code }
+    if isFaulty && [EIO, ENOSPC].contains(error) {
+      note("  → \(name(error)), which is the disk's fault")
+      return
+    }
     var expectedError: Int32 = 0
     do { try expected(&model, answer) } catch let failure as POSIXError { expectedError = failure.code }
     guard error == expectedError else {

@@ -1,0 +1,112 @@
+import Catalog
+import Glibc
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import FileSystem
+
+/// Histories of each kind. A soak sets CAIRN_FAULTS.
+private let histories = getenv("CAIRN_FAULTS").flatMap { Int(String(cString: $0)) } ?? 40
+
+/// A disk that is full, or fails: errors are answered, nothing that was acknowledged is lost, and the
+/// store goes on when the disk does.
+@Suite struct FaultTests {
+  @Test(arguments: testSeeds(histories))
+  func `a disk that is full now and then costs nothing but errors`(seed: UInt64) throws {
+    let disk = SimulatedDisk()
+    try run(seed, disk) { run in
+      for _ in 0..<4 {
+        for _ in 0..<30 { try run.stepBeforePowerCut() }
+        disk.setCapacity(disk.usedBytes + UInt64(run.random(200_000)))
+        try run.whileFaulty { for _ in 0..<40 { try run.faultyStep() } }
+        disk.setCapacity(1 << 50)
+        try run.compareAll()
+        try run.checkpoint()
+        try run.compareAll()
+      }
+    }
+  }
+
+  @Test(arguments: testSeeds(histories))
+  func `a disk that fails now and then costs nothing but errors`(seed: UInt64) throws {
+    let disk = SimulatedDisk()
+    try run(seed, disk) { run in
+      for _ in 0..<4 {
+        for _ in 0..<30 { try run.stepBeforePowerCut() }
+        guard case .simulated(let disk, _) = run.store else { return }
+        let generator = Mutex(SeededGenerator(seed: run.generator.next()))
+        disk.fail { call, _, _ in
+          guard call != .read else { return nil }
+          return generator.withLock { $0.next() % 8 == 0 ? EIO : nil }
+        }
+        try run.whileFaulty { for _ in 0..<40 { try run.faultyStep() } }
+        disk.fail(nil)
+        try run.compareAll()
+        // A sync that failed can't be mended by this process.
+        try run.kill(isTakeover: true)
+      }
+    }
+  }
+
+  @Test(arguments: testSeeds(histories))
+  func `a disk that can't be read now and then costs nothing but errors`(seed: UInt64) throws {
+    let disk = SimulatedDisk()
+    try run(seed, disk) { run in
+      for _ in 0..<4 {
+        for _ in 0..<30 { try run.stepBeforePowerCut() }
+        try run.checkpoint()
+        try run.reopen()
+        guard case .simulated(let disk, _) = run.store else { return }
+        let generator = Mutex(SeededGenerator(seed: run.generator.next()))
+        disk.fail { call, _, _ in
+          guard call == .read else { return nil }
+          return generator.withLock { $0.next() % 8 == 0 ? EIO : nil }
+        }
+        try run.whileFaulty { for _ in 0..<40 { try run.faultyStep() } }
+        disk.fail(nil)
+        try run.compareAll()
+      }
+      // What could not be read is in quarantine, until it is found to be readable after all.
+      _ = try run.fileSystem.check(repair: true)
+    }
+  }
+
+  private func run(_ seed: UInt64, _ disk: SimulatedDisk, _ body: (ModelRun) throws -> Void) throws {
+    let run = try ModelRun(seed: seed, cachedInodes: 10, store: .simulated(disk))
+    do {
+      try body(run)
+      try run.compareAll()
+      let report = try run.fileSystem.check(repair: false)
+      if !report.isClean { throw Disagreement(description: "the check finds \(report.findings)") }
+      run.close()
+    } catch {
+      Issue.record("\(run.explain(error, seed: seed))")
+    }
+  }
+
+  @Test func `a store can be made whatever call the power goes at`() throws {
+    var call = 1
+    while true {
+      let disk = SimulatedDisk()
+      disk.crash(at: call)
+      let store = RunStore.simulated(disk)
+      do { try ModelRun.open(store, 100).close() } catch {
+        #expect(disk.isDead, "\(error)")
+      }
+      store.discard()
+      for keeping in [0, 0.5, 1] {
+        var generator = SeededGenerator(seed: UInt64(call))
+        let next = RunStore.simulated(disk.afterPowerCut(keeping: keeping, using: &generator))
+        let fileSystem = try ModelRun.open(next, 100)
+        _ = try fileSystem.createVolume(VolumeRequest(kind: .persistent, path: "storage"))
+        #expect(try fileSystem.check(repair: false).isClean)
+        fileSystem.close()
+        next.discard()
+      }
+      if !disk.isDead { break }
+      call += 1
+    }
+    #expect(call > 40)
+  }
+}
