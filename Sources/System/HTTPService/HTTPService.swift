@@ -1,6 +1,7 @@
 import Glibc
 import Linux
 import Logging
+import Sockets
 import Wire
 
 /// An HTTP/1.1 server at one address.
@@ -88,7 +89,7 @@ public actor HTTPService {
     if case .unix(let path, _) = address { UnixListener.remove(path) }
     let deadline = ContinuousClock.now + .seconds(graceSeconds)
     while activity.requests > 0 && ContinuousClock.now < deadline {
-      try? await Task.sleep(for: .milliseconds(10))
+      await Poller.shared.sleep(seconds: 0.01)
     }
     serving.cancel()
     // What it may throw, wait() has reported.
@@ -128,7 +129,7 @@ private struct Accepting: Sendable {
           case .notNow(let error):
             if !isShort { logger.error("\(address) takes no connections for now: \(error)") }
             isShort = true
-            try await Task.sleep(for: .milliseconds(100))
+            await Poller.shared.sleep(seconds: 0.1)
           }
         } catch {
           if activity.isStopping { break }

@@ -28,9 +28,9 @@ struct RequestHeadParser {
   /// - Throws: ``APIError`` with the status to answer. The connection is of no more use.
   mutating func parse(_ bytes: inout ArraySlice<UInt8>) throws(APIError) -> RequestHead? {
     while let end = bytes.firstIndex(of: 10) {
-      try append(bytes[..<end])
+      try append(bytes[...end])
       bytes = bytes[(end + 1)...]
-      total += 1
+      line.removeLast()
       guard line.popLast() == 13 else { throw .invalid("A line of the request's head doesn't end with CR LF.") }
       if let head = try endLine() {
         self = Self()
@@ -45,8 +45,8 @@ struct RequestHeadParser {
 
   private mutating func append(_ part: ArraySlice<UInt8>) throws(APIError) {
     total += part.count
-    // One more: the CR.
-    guard line.count + part.count <= Self.maximumLine + 1 else {
+    // Two more: CR LF.
+    guard line.count + part.count <= Self.maximumLine + 2 else {
       guard requestLine != nil else {
         throw APIError(
           status: 414, code: "address_too_long",

@@ -78,6 +78,13 @@ public final class Poller: Sendable {
     return outcome
   }
 
+  /// Waits `seconds`, or until the task is cancelled. It needs no descriptor: the first `Task.sleep` of a
+  /// process that has none left ends it with SIGILL, since libdispatch can't make its timer.
+  public func sleep(seconds: Double) async {
+    // poll(2) passes over what is below zero.
+    _ = await wait(-1, for: 0, seconds: seconds)
+  }
+
   private func wake() {
     var byte: UInt8 = 0
     // EAGAIN: the thread is being woken already.
