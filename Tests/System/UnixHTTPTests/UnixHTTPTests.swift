@@ -88,7 +88,8 @@ import Wire
       Issue.record("\(String(describing: error))")
       return
     }
-    #expect(ContinuousClock.now - start < .seconds(3))
+    // Not the two minutes that are the default; other suites may hold the threads for some seconds.
+    #expect(ContinuousClock.now - start < .seconds(30))
   }
 
   @Test func cancellingClosesTheConnection() async throws {
