@@ -119,6 +119,8 @@ private struct Accepting: Sendable {
             isShort = false
             guard activity.beginConnection(limit: limits.connections) else {
               socket.sendAtOnce(ReplyWriter.bytes(Self.tooMany))
+              // Whoever goes on connecting must not keep a thread to himself.
+              await Task.yield()
               continue
             }
             let connection = connection(socket, owner: owner, group: group)

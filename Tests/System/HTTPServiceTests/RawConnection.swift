@@ -32,7 +32,8 @@ final class RawConnection: Sendable {
       }
     }
     if code != 0 { throw SystemError("connect", "the service") }
-    var limit = timeval(tv_sec: 10, tv_usec: 0)
+    // For what hangs. Suites that block hold the few threads of the service for 10 s and more.
+    var limit = timeval(tv_sec: 60, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
