@@ -27,14 +27,14 @@ let system: [Target] = [
   .target(name: "CFuseShim", path: "Sources/System/CFuseShim", cSettings: cSettings),
   .target(name: "Linux", dependencies: ["CLinux"], path: "Sources/System/Linux", swiftSettings: settings),
   .target(name: "Wire", path: "Sources/System/Wire", swiftSettings: settings),
+  .target(name: "Sockets", dependencies: ["Linux"], path: "Sources/System/Sockets", swiftSettings: settings),
   .target(
-    name: "UnixHTTP", dependencies: ["Linux", "Wire"], path: "Sources/System/UnixHTTP", swiftSettings: settings),
+    name: "UnixHTTP", dependencies: ["Linux", "Sockets", "Wire"], path: "Sources/System/UnixHTTP",
+    swiftSettings: settings),
   .target(
     name: "HTTPService",
-    dependencies: [
-      "Linux", "Wire", "FlyingFox", .product(name: "FlyingSocks", package: "FlyingFox"),
-      .product(name: "Logging", package: "swift-log"),
-    ], path: "Sources/System/HTTPService", swiftSettings: settings),
+    dependencies: ["CLinux", "Linux", "Sockets", "Wire", .product(name: "Logging", package: "swift-log")],
+    path: "Sources/System/HTTPService", swiftSettings: settings),
   .target(
     name: "Daemon", dependencies: ["CLinux", "Linux", .product(name: "Logging", package: "swift-log")],
     path: "Sources/System/Daemon", swiftSettings: settings),
@@ -161,12 +161,12 @@ let tests: [Target] = [
   .testTarget(
     name: "StorageServiceTests",
     dependencies: [
-      "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "StorageService", "UnixHTTP", "Wire",
-      .product(name: "Logging", package: "swift-log"),
+      "Catalog", "Chunks", "FileSystem", "HTTPService", "Linux", "StorageAPI", "StorageService", "TestSupport",
+      "UnixHTTP", "Wire", .product(name: "Logging", package: "swift-log"),
     ], path: "Tests/Storage/StorageServiceTests", swiftSettings: settings),
   .testTarget(
-    name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux"], path: "Tests/Storage/CatalogTests",
-    swiftSettings: settings),
+    name: "CatalogTests", dependencies: ["Catalog", "Chunks", "Linux", "TestSupport"],
+    path: "Tests/Storage/CatalogTests", swiftSettings: settings),
   .target(name: "MountCalls", path: "Tests/Integration/MountCalls"),
   .executableTarget(
     name: "mount-server", dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux"],
@@ -221,7 +221,6 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: system + storage + platform + interface + benchmarks + tests
 )

@@ -16,7 +16,7 @@ extension FileSystem {
   // MARK: Reading
 
   /// A piece of a file's content and where its bytes are, to be fetched outside the lock.
-  private struct Piece {
+  struct Piece {
     enum Source {
       case file(SegmentFile, offset: UInt64)
       case chunk(ChunkID, offset: Int)
@@ -42,11 +42,17 @@ extension FileSystem {
   private func read(
     _ node: NodeID, offset: UInt64, into buffer: UnsafeMutableRawBufferPointer, isRetry: Bool
   ) throws(POSIXError) -> Int? {
+    let (pieces, count) = try look(node, offset: offset, count: buffer.count)
+    return try fill(buffer, count, with: pieces, of: node, isRetry: isRetry) ? count : nil
+  }
+
+  /// Where the bytes of a range are, and how many of them the file has.
+  func look(_ node: NodeID, offset: UInt64, count: Int) throws(POSIXError) -> (pieces: [Piece], count: Int) {
     var pieces: [Piece] = []
     let count = try withState { (state) throws(POSIXError) -> Int in
       let node = try state.regularFile(node)
       guard offset < node.row.size else { return 0 }
-      let end = min(node.row.size, offset + UInt64(buffer.count))
+      let end = min(node.row.size, offset + UInt64(count))
       for extent in try state.extents(node, in: offset..<end) {
         let position = Int(extent.offset - offset)
         switch extent.content {
@@ -65,15 +71,22 @@ extension FileSystem {
       }
       return Int(end - offset)
     }
+    return (pieces, count)
+  }
+
+  /// False, never in a retry: the catalog does not know a chunk that the map named.
+  func fill(
+    _ buffer: UnsafeMutableRawBufferPointer, _ count: Int, with pieces: [Piece], of node: NodeID, isRetry: Bool
+  ) throws(POSIXError) -> Bool {
     var filled = 0
     for piece in pieces {
       if piece.position > filled { zero(buffer, filled..<piece.position) }
       filled = piece.position + piece.length
       let part = UnsafeMutableRawBufferPointer(rebasing: buffer[piece.position..<filled])
-      guard try fetch(piece, of: node, into: part, isRetry: isRetry) else { return nil }
+      guard try fetch(piece, of: node, into: part, isRetry: isRetry) else { return false }
     }
     if filled < count { zero(buffer, filled..<count) }
-    return count
+    return true
   }
 
   private func zero(_ buffer: UnsafeMutableRawBufferPointer, _ range: Range<Int>) {

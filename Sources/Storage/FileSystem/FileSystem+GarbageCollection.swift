@@ -100,8 +100,16 @@ extension FileSystem {
       .reduce(UInt64(0)) { $0 + $1.bytes - min($1.bytes, live[$1.number] ?? 0) }
     let isNearlyFull = space.free < 1 << 30
     let (leftover, time) = collection.withLock { ($0.leftover, $0.time) }
-    let isNew = garbage > leftover + 64 << 20 || nanosecondsNow() - time > Deletion.promiseSeconds * 1_000_000_000
-    return isNew && (garbage > 256 << 20 && garbage > total / 10 || isNearlyFull && garbage > 16 << 20)
+    let isOld = nanosecondsNow() - time > Deletion.promiseSeconds * 1_000_000_000
+    return Self.isWorthwhile(
+      garbage: garbage, total: total, leftover: isOld ? 0 : leftover, isNearlyFull: isNearlyFull)
+  }
+
+  /// All in bytes.
+  static func isWorthwhile(garbage: UInt64, total: UInt64, leftover: UInt64, isNearlyFull: Bool) -> Bool {
+    // What the last collection had to leave is left again, unless promises have ended since.
+    guard leftover == 0 || garbage > leftover + 64 << 20 else { return false }
+    return garbage > 256 << 20 && garbage > total / 10 || isNearlyFull && garbage > 16 << 20
   }
 
   private func liveBytes() throws -> [UInt64: UInt64] {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -60,6 +61,8 @@ int cairn_open_beneath(int dir, const char *path, int flags, int no_links) {
 int cairn_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
 
 char **cairn_environment(void) { return environ; }
+
+int cairn_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
 int cairn_syncfs(int fd) { return syncfs(fd); }
 

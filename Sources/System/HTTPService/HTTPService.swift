@@ -1,17 +1,14 @@
-import FlyingFox
-import FlyingSocks
-import FoundationEssentials
 import Glibc
 import Linux
 import Logging
-import Synchronization
+import Sockets
 import Wire
 
-/// An HTTP server at one address.
+/// An HTTP/1.1 server at one address.
 ///
-/// FlyingFox carries it, and is visible nowhere else. It doesn't show a connection's descriptor, so
-/// nobody can be asked for by peer credentials: the mode of the Unix socket (0660, root and one
-/// group) decides who gets in.
+/// Every byte that comes is hostile until parsed: heads are bounded in size and time
+/// (``RequestHeadParser``, ``Limits``), and so is the number of connections. On a Unix socket, the
+/// peer's credentials decide who gets in, besides the socket's mode (0660, root and one group).
 public actor HTTPService {
   /// Where to listen.
   public enum Address: Sendable, CustomStringConvertible {
@@ -28,151 +25,142 @@ public actor HTTPService {
     }
   }
 
-  /// Bytes of a body that are handed over at a time, at most.
+  /// Bytes that are read from a connection, and of a body handed over, at a time, at most.
   static let pieceSize = 64 << 10
 
   private let address: Address
   private let router: Router
   private let logger: Logger
-  private var server: HTTPServer?
-  private var running: Task<Void, any Error>?
-  private var supervisor: Task<Void, any Error>?
-  private var isStopping = false
-  private let requestsInProgress = RequestsInProgress()
+  private let limits: Limits
+  private let activity = Activity()
+  private var listener: Listener?
+  private var serving: Task<Void, any Error>?
 
   public init(address: Address, router: Router, logger: Logger) {
+    self.init(address: address, router: router, logger: logger, limits: Limits())
+  }
+
+  init(address: Address, router: Router, logger: Logger, limits: Limits) {
     self.address = address
     self.router = router
     self.logger = logger
+    self.limits = limits
   }
 
   /// Listens and returns once connections are taken.
   /// - Throws: ``ListenError`` where the address can't be had.
   public func start() async throws {
-    try await listen()
-    supervisor = Task { try await supervise() }
+    let listener = try listen()
+    self.listener = listener
+    let accepting = Accepting(
+      listener: listener, address: address, router: router, logger: logger, limits: limits, activity: activity)
+    serving = Task { try await accepting.run() }
   }
 
-  private func listen() async throws {
+  private func listen() throws(ListenError) -> Listener {
     switch address {
     case .unix(let path, let group):
       let umask = try UnixListener.prepare(path)
       // Nobody else gets in between bind(2) and the socket's final mode.
       defer { umask.restore() }
-      try await listen(on: .unix(path: path), name: path)
+      let listener = try Listener(path: path)
       try UnixListener.open(path, to: group)
+      return listener
     case .tcp(let host, let port):
-      let name = "\(self.address)"
-      if host.contains(":") {
-        guard let address = try? sockaddr_in6.inet6(ip6: host, port: port) else { throw ListenError.badAddress(name) }
-        try await listen(on: address, name: name)
-      } else {
-        guard let address = try? sockaddr_in.inet(ip4: host, port: port) else { throw ListenError.badAddress(name) }
-        try await listen(on: address, name: name)
-      }
+      return try Listener(host: host, port: port, name: "\(address)")
     }
-  }
-
-  private func listen(on address: some SocketAddress, name: String) async throws {
-    let configuration = HTTPServer.Configuration(
-      address: address,
-      // Of the handler: a large upload or a sync takes what it takes.
-      timeout: 86_400,
-      sharedRequestBufferSize: Self.pieceSize, sharedRequestReplaySize: Self.pieceSize,
-      logger: .disabled)
-    let server = HTTPServer(
-      config: configuration, handler: Adapter(router: router, logger: logger, inProgress: requestsInProgress))
-    // run() either listens or throws; whichever comes first says how it went.
-    let (outcomes, outcome) = AsyncStream.makeStream(of: (any Error)?.self)
-    running = Task {
-      do {
-        try await server.run()
-      } catch {
-        outcome.yield(error)
-        throw error
-      }
-    }
-    let listening = Task {
-      do {
-        try await server.waitUntilListening(timeout: 10)
-        outcome.yield(nil)
-      } catch {
-        outcome.yield(error)
-      }
-    }
-    defer { listening.cancel() }
-    for await error in outcomes {
-      if let error { throw ListenError.refused(address: name, reason: "\(error)") }
-      break
-    }
-    self.server = server
   }
 
   /// The port that was chosen, where port 0 was asked for.
-  public var port: UInt16? {
-    get async {
-      switch await server?.listeningAddress {
-      case .ip4(_, let port), .ip6(_, let port): port
-      default: nil
-      }
-    }
-  }
+  public var port: UInt16? { listener?.port }
 
-  /// Waits until the service is stopped. It throws where it can't go on, because its address is lost
-  /// to somebody else.
+  /// Waits until the service is stopped. It throws where it can't go on.
   public func wait() async throws {
-    try await supervisor?.value
-  }
-
-  /// FlyingFox gives up when accept(2) fails, as it does for want of descriptors: that must not be
-  /// the end of the service.
-  private func supervise() async throws {
-    while true {
-      do {
-        try await running?.value
-      } catch {
-        if isStopping { return }
-        logger.error("The server at \(address) ended and is started again: \(error)")
-      }
-      while true {
-        do {
-          try await Task.sleep(for: .seconds(1))
-          try await listen()
-          break
-        } catch {
-          if isStopping { return }
-          logger.error("\(error)")
-          // Starting it again would take the socket from another daemon.
-          if case ListenError.inUse = error { throw error }
-        }
-      }
-    }
+    try await serving?.value
   }
 
   /// Removes the socket, gives handlers that are at work `graceSeconds` to end, cancels those that
   /// are not done then, and cuts the streams that are still being sent.
   public func stop(graceSeconds: Double = 5) async {
-    guard let server else { return }
-    isStopping = true
-    self.server = nil
-    supervisor?.cancel()
+    guard let listener, let serving else { return }
+    self.listener = nil
+    activity.stop()
+    listener.stop()
     if case .unix(let path, _) = address { UnixListener.remove(path) }
     let deadline = ContinuousClock.now + .seconds(graceSeconds)
-    while requestsInProgress.count > 0 && ContinuousClock.now < deadline {
-      try? await Task.sleep(for: .milliseconds(10))
+    while activity.requests > 0 && ContinuousClock.now < deadline {
+      await Poller.shared.sleep(seconds: 0.01)
     }
-    // The time for answers on their way. FlyingFox always waits for all of it.
-    await server.stop(timeout: 0.1)
+    serving.cancel()
+    // What it may throw, wait() has reported.
+    _ = await serving.result
   }
 }
 
-/// Counts the handlers that are at work.
-final class RequestsInProgress: Sendable {
-  private let number = Atomic(0)
+/// Takes connections and has each served by a task of its own.
+private struct Accepting: Sendable {
+  let listener: Listener
+  let address: HTTPService.Address
+  let router: Router
+  let logger: Logger
+  let limits: Limits
+  let activity: Activity
 
-  var count: Int { number.load(ordering: .relaxed) }
-  func begin() { number.add(1, ordering: .relaxed) }
-  func end() { number.subtract(1, ordering: .relaxed) }
+  /// Returns when the service is stopped and the last connection is over.
+  func run() async throws {
+    let owner = geteuid()
+    let group: UInt32? = if case .unix(_, let name?) = address { UnixListener.identifier(of: name) } else { nil }
+    try await withThrowingDiscardingTaskGroup { tasks in
+      var isShort = false
+      while !activity.isStopping {
+        do {
+          switch try await listener.accept() {
+          case .connection(let socket):
+            isShort = false
+            guard activity.beginConnection(limit: limits.connections) else {
+              socket.sendAtOnce(ReplyWriter.bytes(Self.tooMany))
+              // Whoever goes on connecting must not keep a thread to himself.
+              await Task.yield()
+              continue
+            }
+            let connection = connection(socket, owner: owner, group: group)
+            tasks.addTask {
+              await connection.run()
+              activity.endConnection()
+            }
+          case .notNow(let error):
+            if !isShort { logger.error("\(address) takes no connections for now: \(error)") }
+            isShort = true
+            await Poller.shared.sleep(seconds: 0.1)
+          }
+        } catch {
+          if activity.isStopping { break }
+          throw error
+        }
+      }
+    }
+  }
+
+  private func connection(_ socket: ConnectionSocket, owner: UInt32, group: UInt32?) -> Connection {
+    var peer: Peer?
+    var refusal: APIError?
+    if case .unix(_, let name) = address {
+      peer = Peer(of: socket.descriptor)
+      if !(peer?.isTrusted(owner: owner, group: group) ?? false) { refusal = Self.forbidden(name) }
+    }
+    return Connection(
+      socket: socket, router: router, logger: logger, limits: limits, activity: activity, peer: peer, refusal: refusal)
+  }
+
+  private static let tooMany = APIError(
+    status: 503, code: "busy", message: "The daemon has as many connections as it takes; try again in a moment.")
+
+  private static func forbidden(_ group: String?) -> APIError {
+    APIError(
+      status: 403, code: "forbidden",
+      message: "This socket is for root"
+        + (group.map { " and members of the group \($0): use sudo, or join it and log in again." } ?? "."))
+  }
 }
 
 /// An address that can't be listened on.

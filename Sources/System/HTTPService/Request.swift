@@ -1,5 +1,3 @@
-import FlyingFox
-import FoundationEssentials
 import Wire
 
 /// A request, as a route's handler sees it.
@@ -11,25 +9,29 @@ public struct Request: Sendable {
   public internal(set) var parameters: [String: String] = [:]
   public let query: [(name: String, value: String)]
   public let body: RequestBody
-  private let headers: HTTPHeaders
+  /// Who asks; nil over TCP, where nobody can tell.
+  public let peer: Peer?
+  private let head: RequestHead
 
-  init(_ request: HTTPRequest) throws(APIError) {
-    method = request.method.rawValue
+  init(_ head: RequestHead, body: RequestBody, peer: Peer?) throws(APIError) {
+    self.head = head
+    self.body = body
+    self.peer = peer
+    method = head.method
+    let parts = head.target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     var path: [String] = []
-    for part in request.target.path().split(separator: "/") { path.append(try Self.decode(part)) }
+    for part in parts[0].split(separator: "/") { path.append(try Self.decode(part)) }
     self.path = path
     var query: [(String, String)] = []
-    for part in request.target.query().split(separator: "&") {
+    for part in parts.dropFirst().first?.split(separator: "&") ?? [] {
       let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       query.append((try Self.decode(pair[0]), pair.count > 1 ? try Self.decode(pair[1]) : ""))
     }
     self.query = query
-    headers = request.headers
-    body = RequestBody(request.bodySequence)
   }
 
-  /// The value of a header field; nil: there is none.
-  public func header(_ name: String) -> String? { headers[HTTPHeader(name)] }
+  /// The value of a header field, whatever the case of `name`; nil: there is none.
+  public func header(_ name: String) -> String? { head[name.lowercased()] }
 
   /// The first value of a query parameter; nil: there is none.
   public func query(_ name: String) -> String? { query.first { $0.name == name }?.value }

@@ -1,54 +1,34 @@
-import FlyingFox
-import FoundationEssentials
-import Synchronization
 import Wire
 
 /// The bytes of a request's body, as they come. To be read once, by one task.
 public struct RequestBody: AsyncSequence, Sendable {
   public typealias Element = [UInt8]
 
-  private let sequence: HTTPBodySequence
-  private let progress = Progress()
+  private let reader: RequestReader
+  private let number: Int
+  /// Bytes of it; nil: it comes in chunks, and its end will tell.
+  private let count: Int?
 
-  init(_ sequence: HTTPBodySequence) { self.sequence = sequence }
-
-  fileprivate final class Progress: Sendable {
-    let isFinished = Atomic(false)
-  }
-
-  /// Whether all of it has been read, so that the connection can carry another request.
-  var isFinished: Bool {
-    // Short bodies have been read by the server before the handler began.
-    if let count = sequence.count, count <= HTTPService.pieceSize { return true }
-    return progress.isFinished.load(ordering: .acquiring)
+  init(_ reader: RequestReader, request number: Int, _ framing: RequestHead.Framing) {
+    self.reader = reader
+    self.number = number
+    count = if case .length(let count) = framing { count } else { nil }
   }
 
   public struct AsyncIterator: AsyncIteratorProtocol {
-    fileprivate var base: HTTPBodySequence.Iterator
-    fileprivate let progress: Progress
+    fileprivate let reader: RequestReader
+    fileprivate let number: Int
 
-    public mutating func next() async throws -> [UInt8]? {
-      do {
-        if let data = try await base.next() { return [UInt8](data) }
-      } catch is CancellationError {
-        throw CancellationError()
-      } catch {
-        // Nobody is there any more to read this; it is for the log.
-        throw APIError.invalid("The request's body is cut off or malformed: \(error)")
-      }
-      progress.isFinished.store(true, ordering: .releasing)
-      return nil
-    }
+    /// - Throws: ``APIError`` where the body is cut off or malformed.
+    public mutating func next() async throws -> [UInt8]? { try await reader.next(of: number) }
   }
 
-  public func makeAsyncIterator() -> AsyncIterator {
-    AsyncIterator(base: sequence.makeAsyncIterator(), progress: progress)
-  }
+  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(reader: reader, number: number) }
 
   /// The whole body. More than `limit` bytes are refused with 413.
   public func collect(limit: Int) async throws -> [UInt8] {
     var bytes: [UInt8] = []
-    if let count = sequence.count {
+    if let count {
       guard count <= limit else { throw tooLarge(limit) }
       bytes.reserveCapacity(count)
     }

@@ -68,7 +68,8 @@ enum UnixListener {
     if chmod(path, 0o660) != 0 { throw .badPath(path: path, reason: "\(SystemError("chmod", path))") }
   }
 
-  private static func identifier(of group: String) -> gid_t? {
+  /// nil: the host has no such group.
+  static func identifier(of group: String) -> gid_t? {
     var entry = Glibc.group()
     var found: UnsafeMutablePointer<Glibc.group>?
     return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64 << 10) { buffer in

@@ -1,5 +1,6 @@
 import Glibc
 import Linux
+import Sockets
 
 /// A connected, non-blocking Unix stream socket. It closes when the last reference goes.
 final class UnixSocket: Sendable {

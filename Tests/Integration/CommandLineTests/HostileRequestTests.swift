@@ -120,7 +120,8 @@ import Testing
       // The rest is not even a request.
       for raw in [
         bytes("POST /v1/jobs", "{}", length: 1_000), bytes("POST /v1/jobs", "", length: -5),
-        Array("GET / HTTP/1.1\r\nX: \(String(repeating: "y", count: 4 << 10))\r\n\r\n".utf8),
+        Array("GET / HTTP/1.1\r\nX: \(String(repeating: "y", count: 4 << 20))\r\n\r\n".utf8),
+        Array("GET /\(String(repeating: "y", count: 4 << 20)) HTTP/1.1\r\n\r\n".utf8),
         Array("\0\0\0\0\r\n\r\n".utf8), Array("GET\r\n\r\n".utf8), [],
         Array("POST /v1/jobs HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n".utf8),
         Array("POST /v1/jobs HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n".utf8),
@@ -158,6 +159,7 @@ import Testing
           Case("\(at)?path_bytes=Li4v", "", 400), Case("\(at)?path_bytes=YQBi", "", 400),
           Case("\(at)?path_bytes=L2V0Yy9wYXNzd2Q=", "", 400), Case("\(at)?path_bytes=!!!", "", 400),
           Case("\(at)?path=" + String(repeating: "x/", count: 2_500), "", 400, 404),
+          Case("\(at)?path=" + String(repeating: "x/", count: 10_000), "", 414),
           Case("GET /v1/artifacts/trap?path=directory", "", 400), Case("GET /v1/artifacts/trap?path=up", "", 400),
           Case("GET /v1/artifacts/trap?recursive=maybe", "", 400), Case("GET /v1/artifacts/nobody", "", 404),
           Case("DELETE /v1/artifacts/trap?path=..", "", 400), Case("DELETE /v1/artifacts/trap?path=.", "", 400),

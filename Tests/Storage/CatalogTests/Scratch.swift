@@ -1,22 +1,11 @@
 import Catalog
 import Chunks
-import FoundationEssentials
-import Testing
+import TestSupport
 
 /// A directory for one test; it goes with the last reference.
 final class Scratch: Sendable {
-  let path: String
-
-  init() {
-    path = FileManager.default.temporaryDirectory.path + "/cairn-catalog.\(UUID().uuidString)"
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-    } catch {
-      Issue.record("the scratch directory \(path) can't be made: \(error)")
-    }
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
+  private let directory = TemporaryDirectory()
+  var path: String { directory.path }
 }
 
 /// SplitMix64: the same numbers for the same seed, everywhere.

@@ -24,10 +24,11 @@ private func records(_ path: String, storeID: [UInt8]) throws -> [(digest: Diges
   let store = try TestStore()
   let root = try store.makeVolume("storage")
   try store.write("a", in: root, random(700_000, seed: 1))
+  try store.fileSystem.synchronizeAll()
+  let victim = try #require(try store.chunks.first)
   try store.write("b", in: root, random(700_000, seed: 2))
   try store.fileSystem.synchronizeAll()
   // Damaged, stored anew and copied to another pack: the number stays.
-  let victim = try #require(try store.chunks.first)
   try store.flipBit(in: victim)
   _ = try store.fileSystem.check(repair: false)
   try store.write("again", in: root, random(700_000, seed: 1))

@@ -341,3 +341,46 @@ func randomHistoriesReadTheSameAfterCollection(seed: UInt64) throws {
   _ = try store.fileSystem.collectGarbage()
   #expect(try store.chunks.isEmpty)
 }
+
+@Test(
+  arguments: [
+    (garbage: 257, total: 1000, leftover: 0, isNearlyFull: false, isDue: true),
+    (garbage: 256, total: 1000, leftover: 0, isNearlyFull: false, isDue: false),
+    (garbage: 257, total: 3000, leftover: 0, isNearlyFull: false, isDue: false),
+    (garbage: 301, total: 3000, leftover: 0, isNearlyFull: false, isDue: true),
+    (garbage: 17, total: 3000, leftover: 0, isNearlyFull: true, isDue: true),
+    (garbage: 16, total: 3000, leftover: 0, isNearlyFull: true, isDue: false),
+    (garbage: 364, total: 1000, leftover: 300, isNearlyFull: false, isDue: false),
+    (garbage: 365, total: 1000, leftover: 300, isNearlyFull: false, isDue: true),
+    (garbage: 300, total: 1000, leftover: 300, isNearlyFull: true, isDue: false),
+  ] as [(UInt64, UInt64, UInt64, Bool, Bool)])
+func theBackgroundCollectorBeginsWhenThereIsEnoughToGain(
+  garbage: UInt64, total: UInt64, leftover: UInt64, isNearlyFull: Bool, isDue: Bool
+) {
+  let isWorthwhile = FileSystem.isWorthwhile(
+    garbage: garbage << 20, total: total << 20, leftover: leftover << 20, isNearlyFull: isNearlyFull)
+  #expect(isWorthwhile == isDue)
+}
+
+@Test func aReadThatMeetsAChunkCollectedSinceItsLookAtTheMapLooksAnew() throws {
+  let store = try TestStore()
+  let root = try store.makeVolume("storage")
+  let file = try store.write("file", in: root, random(50_000, seed: 1))
+  try store.fileSystem.synchronizeAll()
+  let (pieces, count) = try store.fileSystem.look(file, offset: 0, count: 50_000)
+  #expect(count == 50_000 && pieces.count == 1)
+  try store.overwrite(file, at: 0, random(50_000, seed: 2))
+  #expect(try store.fileSystem.collectGarbage().deletedChunks == 1)
+  var bytes = [UInt8](repeating: 0, count: count)
+  let isFilled = try bytes.withUnsafeMutableBytes {
+    try store.fileSystem.fill($0, count, with: pieces, of: file, isRetry: false)
+  }
+  #expect(!isFilled)
+  // What a second look finds is the end of it.
+  #expect(throws: POSIXError.self) {
+    try bytes.withUnsafeMutableBytes {
+      _ = try store.fileSystem.fill($0, count, with: pieces, of: file, isRetry: true)
+    }
+  }
+  #expect(try store.read(file) == random(50_000, seed: 2))
+}

@@ -1,17 +1,18 @@
 import FileSystem
 import FoundationEssentials
-import Glibc
 import HTTPService
 import Linux
 import Logging
 import StorageAPI
 import StorageService
+import TestSupport
 
 /// A new store in a directory of its own, with the admin API before it.
 func withStore(_ body: (StorageClient, FileSystem) async throws -> Void) async throws {
-  let directory = "/tmp/cairn-service.\(getpid()).\(UInt32.random(in: 0 ... .max))"
+  let temporary = TemporaryDirectory()
+  defer { withExtendedLifetime(temporary) {} }
+  let directory = temporary.path
   try FileManager.default.createDirectory(atPath: directory + "/store", withIntermediateDirectories: true)
-  defer { try? FileManager.default.removeItem(atPath: directory) }
   let fileSystem = try FileSystem(
     disk: LocalDisk(root: directory + "/store"), catalogDirectory: directory + "/store")
   defer { fileSystem.close() }

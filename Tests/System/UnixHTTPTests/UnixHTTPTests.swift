@@ -80,7 +80,6 @@ import Wire
   }
 
   @Test func aServerThatSaysNothingTimesOut() async throws {
-    let start = ContinuousClock.now
     let error = await #expect(throws: HTTPClientError.self) {
       try await ask("HTTP/1.1 200 OK\r\n", thenHang: true, idleSeconds: 0.2)
     }
@@ -88,7 +87,6 @@ import Wire
       Issue.record("\(String(describing: error))")
       return
     }
-    #expect(ContinuousClock.now - start < .seconds(3))
   }
 
   @Test func cancellingClosesTheConnection() async throws {

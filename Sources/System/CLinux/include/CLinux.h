@@ -19,6 +19,8 @@ int cairn_die_with_parent(int signal);
 /// `environ`, which Swift takes for unsafe shared state: to be read while nobody calls setenv.
 char **cairn_environment(void);
 int cairn_syncfs(int fd);
+/// accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK.
+int cairn_accept(int fd);
 
 /// CRC-32C (Castagnoli, RFC 3720) of `count` bytes, continuing from `seed` (0 to begin).
 uint32_t cairn_crc32c(uint32_t seed, const void *bytes, size_t count);

@@ -5,14 +5,15 @@ import Synchronization
 /// Waits for sockets on behalf of `async` code, on one thread of its own, so that no thread of the
 /// cooperative pool blocks.
 ///
-/// `poll` and not `epoll`: a client has a few connections at a time, and the former needs no state in
-/// the kernel that could outlive a closed descriptor.
-final class Poller: Sendable {
-  enum Outcome: Sendable {
+/// `poll` and not `epoll`: a process has at most some hundred connections at a time, and the former
+/// needs no state in the kernel that could outlive a closed descriptor.
+public final class Poller: Sendable {
+  public enum Outcome: Sendable {
     case ready, timedOut, cancelled
   }
 
-  static let shared = Poller()
+  /// The process's only one.
+  public static let shared = Poller()
 
   private struct Waiter {
     let descriptor: Int32
@@ -42,12 +43,12 @@ final class Poller: Sendable {
       fatalError("socketpair: \(String(cString: strerror(errno)))")
     }
     wakeUp = (ends[0], ends[1])
-    _ = WorkerThread(name: "http-client") { [self] in run() }
+    _ = WorkerThread(name: "sockets") { [self] in run() }
   }
 
   /// Waits until one of `events` (`POLLIN`, `POLLOUT`) or an error is there. The descriptor must stay
   /// open until this returns.
-  func wait(_ descriptor: Int32, for events: Int16, seconds: Double?) async -> Outcome {
+  public func wait(_ descriptor: Int32, for events: Int16, seconds: Double?) async -> Outcome {
     let number = state.withLock { state in
       state.next += 1
       return state.next
@@ -75,6 +76,13 @@ final class Poller: Sendable {
     // Cancelled after the wait was over: nobody else would take the mark away.
     _ = state.withLock { $0.cancelled.remove(number) }
     return outcome
+  }
+
+  /// Waits `seconds`, or until the task is cancelled. It needs no descriptor: the first `Task.sleep` of a
+  /// process that has none left ends it with SIGILL, since libdispatch can't make its timer.
+  public func sleep(seconds: Double) async {
+    // poll(2) passes over what is below zero.
+    _ = await wait(-1, for: 0, seconds: seconds)
   }
 
   private func wake() {
