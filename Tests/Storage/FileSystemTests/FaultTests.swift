@@ -7,7 +7,7 @@ import Testing
 @testable import FileSystem
 
 /// Histories of each kind. A soak sets CAIRN_FAULTS.
-private let histories = getenv("CAIRN_FAULTS").flatMap { Int(String(cString: $0)) } ?? 40
+private let histories = getenv("CAIRN_FAULTS").flatMap { Int(String(cString: $0)) } ?? 12
 
 /// A disk that is full, or fails: errors are answered, nothing that was acknowledged is lost, and the
 /// store goes on when the disk does.
