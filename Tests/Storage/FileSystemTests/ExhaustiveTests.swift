@@ -47,7 +47,7 @@ private let isSoak = getenv("CAIRN_EXHAUSTIVE") != nil
       try run.take(step)
       durable.withLock { $0 = run.durable }
     }
-    try run.checkpoint()
+    try run.checkpointAlone()
     disk.before(nil)
     run.close()
     // The checkpoint alone writes to the catalog and syncs it.
@@ -70,7 +70,7 @@ private let isSoak = getenv("CAIRN_EXHAUSTIVE") != nil
     try run.make("directory", FileType.directory)
     try run.make("chunked", FileType.regular)
     try run.write("chunked", count: 150_000, at: 0)
-    try run.checkpoint()
+    try run.checkpointAlone()
     try run.make("staged", FileType.regular)
     try run.write("staged", count: 5000, at: 0)
     try run.synchronize()
@@ -202,7 +202,7 @@ extension ModelRun {
       try change("staged", attributes)
     case .snapshot: try branch(root.volume, isSnapshot: true)
     case .fsync: try synchronize()
-    case .checkpoint: try checkpoint()
+    case .checkpoint: try checkpointAlone()
     }
   }
 }

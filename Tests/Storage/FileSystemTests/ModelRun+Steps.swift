@@ -52,6 +52,16 @@ extension ModelRun {
     }
   }
 
+  /// One random operation that can come while a checkpoint is being written.
+  func stepWithinCheckpoint() throws {
+    note("within the checkpoint:")
+    switch random(4) {
+    case 0: try write()
+    case 1: try copy()
+    default: try operate(random(945))
+    }
+  }
+
   /// One random step on a disk that fails. Volumes are left alone: it takes several operations to make
   /// one, of which some may be done.
   func faultyStep() throws {

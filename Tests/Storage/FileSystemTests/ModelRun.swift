@@ -142,12 +142,43 @@ final class ModelRun {
     remember()
   }
 
-  func checkpoint() throws {
+  /// A checkpoint during which nothing else happens.
+  func checkpointAlone() throws {
     note("checkpoint")
     let last = fileSystem.journal.lastSequence
     try fileSystem.checkpoint()
     durable = last
+  }
+
+  func checkpoint() throws {
+    note("checkpoint")
+    let last = fileSystem.journal.lastSequence
+    try whileCatalogIsWritten { try fileSystem.checkpoint() }
+    durable = last
     if random(2) == 0 { try fileSystem.removeDeadLayers() }
+  }
+
+  /// Lets some operations come while a checkpoint that `body` takes writes to the catalog: after it
+  /// has frozen the state, and before memory refers to chunks.
+  private func whileCatalogIsWritten(_ body: () throws -> Void) throws {
+    guard case .simulated(let disk, _) = store, !isFaulty, random(2) == 0 else { return try body() }
+    // It is called on the thread that writes to the catalog, which is this one.
+    nonisolated(unsafe) let run = self
+    nonisolated(unsafe) var failure: (any Error)?
+    nonisolated(unsafe) var isInStep = false
+    disk.before { call, path in
+      guard call == .write, path == "catalog.db-wal", failure == nil, !isInStep, run.random(3) == 0 else { return }
+      isInStep = true
+      defer { isInStep = false }
+      do { try run.stepWithinCheckpoint() } catch { failure = error }
+    }
+    defer { disk.before(nil) }
+    do {
+      try body()
+    } catch {
+      throw failure ?? error
+    }
+    if let failure { throw failure }
   }
 
   // MARK: Reopening
