@@ -58,6 +58,7 @@ extension ModelRun {
     switch random(4) {
     case 0: try write()
     case 1: try copy()
+    case 2: try lookup()
     default: try operate(random(945))
     }
   }
@@ -251,7 +252,7 @@ extension ModelRun {
 
   private func lookup() throws {
     let parent = directory(in: volume())
-    let name = existingName(in: parent)
+    let name = random(2) == 0 ? existingName(in: parent) : self.name()
     // The kernel asks for these only after a restart, and the model does not know the answer.
     if name == [0x2E] || name == [0x2E, 0x2E] { return }
     var found: NodeID?
