@@ -87,6 +87,24 @@ final class ModelRun {
     try synchronize()
   }
 
+  /// Opens what a power cut left of the store of another run, in the course of which it came: the
+  /// state must be one that the run had, with everything that was durable then.
+  init(recovering store: RunStore, from run: ModelRun, durable: LogSequenceNumber) throws {
+    generator = SeededGenerator(seed: 1)
+    cachedInodes = run.cachedInodes
+    references = run.references
+    self.store = store
+    fileSystem = try Self.open(store, cachedInodes, isTakeover: true)
+    let found = fileSystem.journal.lastSequence
+    guard found >= durable, let state = run.history[found] else {
+      throw Disagreement(description: "operations up to \(found) are there, and \(durable) were durable")
+    }
+    model = state
+    try compareAll()
+    let report = try fileSystem.check(repair: false)
+    if !report.isClean { throw Disagreement(description: "the check finds \(report.findings)") }
+  }
+
   func close() {
     fileSystem.close()
     store.discard()
