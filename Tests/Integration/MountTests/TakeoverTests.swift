@@ -53,7 +53,8 @@ struct TakeoverTests {
       for round in 0..<3 {
         for index in 0..<200 {
           let line = Array("\(round * 200 + index)\n".utf8)
-          #expect(write(descriptor, line, line.count) == line.count)
+          let count = write(descriptor, line, line.count)
+          #expect(count == line.count, "\(SystemError("write", path))")
           if index == 100 { kill(server, SIGKILL) }
         }
         server = try mount.server(after: server)
