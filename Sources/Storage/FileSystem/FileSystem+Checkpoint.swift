@@ -51,7 +51,8 @@ extension FileSystem {
     do {
       try checkpoint()
       try removeDeadLayers()
-      try journal.segments.prepareSpare()
+      // It makes syncs quicker, and is not worth the last space there is.
+      if space.free > 4 * options.segmentBytes { try journal.segments.prepareSpare() }
       checkpoints.withLock { $0.isFull = false }
     } catch {
       // It is tried again. Writers go on as long as the journal takes their

@@ -27,7 +27,7 @@ private let isSoak = getenv("CAIRN_EXHAUSTIVE") != nil
 
   @Test(arguments: Step.allCases)
   func `two operations, and a power cut at any call`(step: Step) throws {
-    for second in Step.allCases where isSoak || Int.random(in: 0..<12) == 0 {
+    for second in Step.allCases where isSoak || Int.random(in: 0..<24) == 0 {
       try explore([step, second], keeping: isSoak ? [0, 0.3, 0.7, 1] : [0, 0.5])
     }
   }

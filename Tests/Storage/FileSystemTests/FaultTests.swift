@@ -85,6 +85,54 @@ private let histories = getenv("CAIRN_FAULTS").flatMap { Int(String(cString: $0)
     }
   }
 
+  @Test func `a full store keeps what it took, and takes more when files are removed`() throws {
+    let disk = SimulatedDisk()
+    disk.setCapacity(SpaceGuard.reserve + 24 << 20)
+    let store = RunStore.simulated(disk)
+    let fileSystem = try ModelRun.open(store, 1000)
+    let volume = try fileSystem.createVolume(VolumeRequest(kind: .workspace))
+    let root = NodeID(volume: volume.id, inode: volume.root)
+    var generator = SeededGenerator(seed: 1)
+    func write(_ number: UInt8) throws -> [UInt8] {
+      // Content that nothing else has.
+      var bytes = ModelRun.pool
+      for index in stride(from: 0, to: bytes.count, by: 4096) {
+        bytes[index] = UInt8.random(in: 0...255, using: &generator)
+      }
+      let node = try fileSystem.make(root, [number], NewNode(mode: FileType.regular | 0o644), Caller()).node
+      try bytes.withUnsafeBytes { try fileSystem.write(node, offset: 0, bytes: $0, clearSetID: false, Caller()) }
+      return bytes
+    }
+    for round in 0..<2 {
+      var written: [[UInt8]] = []
+      do {
+        while written.count < 100 {
+          written.append(try write(UInt8(100 + written.count)))
+          if written.count % 4 == 0 { try fileSystem.checkpoint() }
+        }
+      } catch let error as POSIXError {
+        #expect(error.code == ENOSPC)
+      }
+      // What is free is asked anew after 16 MiB only.
+      #expect((5...24 + 16).contains(written.count), "round \(round)")
+      for (index, bytes) in written.enumerated() {
+        let node = try fileSystem.lookup(root, [UInt8(100 + index)]).node
+        var found = [UInt8](repeating: 0, count: bytes.count)
+        _ = try found.withUnsafeMutableBytes { try fileSystem.read(node, offset: 0, into: $0) }
+        #expect(found == bytes)
+      }
+      for number in 100..<UInt8(100 + written.count + 1) {
+        guard let node = try? fileSystem.lookup(root, [number]).node else { continue }
+        try fileSystem.unlink(root, [number], Caller())
+        fileSystem.forget(node, count: 100)
+      }
+      try fileSystem.checkpoint()
+      _ = try fileSystem.collectGarbage()
+    }
+    #expect(try fileSystem.check(repair: false).isClean)
+    fileSystem.close()
+  }
+
   @Test func `a store can be made whatever call the power goes at`() throws {
     var call = 1
     while true {

@@ -84,7 +84,7 @@ extension ModelRun {
 
   // MARK: Choosing
 
-  private func volume() -> VolumeID {
+  func volume() -> VolumeID {
     // Mostly one that can be written to.
     let ids = model.volumes.keys.sorted()
     for _ in 0..<3 {
@@ -388,30 +388,9 @@ extension ModelRun {
 
   // MARK: Content
 
-  private func bytes() -> [UInt8] {
-    let length =
-      switch random(20) {
-      case 0: 1 + random(2 << 20)
-      case 1...3: 1 + random(300_000)
-      case 4...8: 1 + random(70_000)
-      case 9: 32768 + random(3) - 1
-      case 10: 4096 * (1 + random(20))
-      default: 1 + random(5000)
-      }
-    if random(8) == 0 { return [UInt8](repeating: 0, count: length) }
-    if random(8) == 0 { return [UInt8](repeating: UInt8(random(256)), count: length) }
-    var result: [UInt8] = []
-    result.reserveCapacity(length)
-    while result.count < length {
-      let start = random(Self.pool.count / 4096) * 4096 + (random(3) == 0 ? random(4096) : 0)
-      result += Self.pool[start..<min(Self.pool.count, start + length - result.count)]
-    }
-    return result
-  }
-
   private func write() throws {
     let id = file()
-    let bytes = bytes()
+    let bytes = randomContent()
     let offset = size(id)
     let clear = random(4) == 0
     try both("write \(bytes.count) bytes to \(id) at \(offset)") {
@@ -504,23 +483,6 @@ extension ModelRun {
       let hole = try fileSystem.seek(id, .hole, from: from)
       guard hole >= from, hole <= size, hole == size || inode.content.isZero(hole..<hole + 1) else {
         throw Disagreement(description: "a hole of \(id) from \(from) is said to begin at \(hole)")
-      }
-    }
-  }
-
-  // MARK: Volumes
-
-  private func changeVolumes() throws {
-    let id = volume()
-    switch random(10) {
-    case 0 where model.volumes.count < Self.volumeLimit: try createVolume()
-    case 1...3 where model.volumes.count < Self.volumeLimit: try branch(id, isSnapshot: true)
-    case 4...6 where model.volumes.count < Self.volumeLimit: try branch(id, isSnapshot: false)
-    case 7 where model.volumes.values.filter({ !$0.isSealed }).count > 1: try seal(id)
-    case 8: try setQuota(id)
-    default:
-      if model.volumes.values.filter({ !$0.isSealed }).count > 1 || model.volumes[id]!.isSealed {
-        try removeVolume(id)
       }
     }
   }

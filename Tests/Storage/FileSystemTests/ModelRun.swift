@@ -11,44 +11,6 @@ struct Disagreement: Error, CustomStringConvertible {
   let description: String
 }
 
-/// Where the store of a run lies.
-enum RunStore {
-  /// In a directory of the real disk.
-  case local(TemporaryDirectory)
-  case simulated(SimulatedDisk, path: String)
-
-  static func simulated(_ disk: SimulatedDisk) -> RunStore { .simulated(disk, path: SimulatedSQLite.mount(disk)) }
-
-  func open(_ options: FileSystem.Options) throws -> FileSystem {
-    switch self {
-    case .local(let directory):
-      try FileSystem(disk: LocalDisk(root: directory.path), catalogDirectory: directory.path, options: options)
-    case .simulated(let disk, let path): try FileSystem(disk: disk, catalogDirectory: path, options: options)
-    }
-  }
-
-  /// What is there when the process that uses it is killed now.
-  func afterKill() throws -> RunStore {
-    switch self {
-    case .local(let directory):
-      let copy = TemporaryDirectory()
-      try copyDirectory(directory.path, to: copy.path)
-      return .local(copy)
-    case .simulated(let disk, _): return .simulated(disk.afterKill())
-    }
-  }
-
-  /// The power is gone.
-  var isDead: Bool {
-    if case .simulated(let disk, _) = self { disk.isDead } else { false }
-  }
-
-  /// Nobody uses it any more.
-  func discard() {
-    if case .simulated(_, let path) = self { SimulatedSQLite.unmount(path) }
-  }
-}
-
 /// Runs random operations on a file system and on the model, and compares all that they answer.
 final class ModelRun {
   private(set) var store: RunStore
@@ -447,72 +409,28 @@ final class ModelRun {
     }
   }
 
-  // MARK: Volumes
+  // MARK: Content
 
-  func createVolume() throws {
-    var request = VolumeRequest(kind: .workspace, path: "volumes/v\(log.count)")
-    if generator.next() % 4 == 0 {
-      request.quotaBytes = UInt64.random(in: 1 << 16...8 << 20, using: &generator)
-      request.quotaInodes = UInt64.random(in: 5...60, using: &generator)
+  /// Of all lengths, with runs that other contents have too.
+  func randomContent() -> [UInt8] {
+    let length =
+      switch random(20) {
+      case 0: 1 + random(2 << 20)
+      case 1...3: 1 + random(300_000)
+      case 4...8: 1 + random(70_000)
+      case 9: 32768 + random(3) - 1
+      case 10: 4096 * (1 + random(20))
+      default: 1 + random(5000)
+      }
+    if random(8) == 0 { return [UInt8](repeating: 0, count: length) }
+    if random(8) == 0 { return [UInt8](repeating: UInt8(random(256)), count: length) }
+    var result: [UInt8] = []
+    result.reserveCapacity(length)
+    while result.count < length {
+      let start = random(Self.pool.count / 4096) * 4096 + (random(3) == 0 ? random(4096) : 0)
+      result += Self.pool[start..<min(Self.pool.count, start + length - result.count)]
     }
-    note("create \(request)")
-    let row = try fileSystem.createVolume(request)
-    var volume = Model.Volume(root: row.root)
-    volume.quotaBytes = request.quotaBytes
-    volume.quotaInodes = request.quotaInodes
-    var root = Model.Inode(mode: FileType.directory | 0o755, uid: 0, gid: 0)
-    root.linkCount = 2
-    let id = NodeID(volume: row.id, inode: row.root)
-    let real = try fileSystem.attributes(id)
-    root.times = .init(accessed: real.accessed, modified: real.modified, changed: real.changed, born: real.born)
-    volume.inodes[row.root] = root
-    model.volumes[row.id] = volume
-    references[id] = 0
-    remember()
-  }
-
-  func branch(_ id: VolumeID, isSnapshot: Bool) throws {
-    note("\(isSnapshot ? "snapshot" : "clone") \(id)")
-    let path = generator.next() % 2 == 0 ? "volumes/v\(log.count)" : nil
-    let row =
-      isSnapshot
-      ? try fileSystem.snapshot(id, path: path)
-      : try fileSystem.clone(id, VolumeRequest(kind: .workspace, path: path))
-    note("  → \(row)")
-    var copy = model.volumes[id]!
-    copy.isSealed = isSnapshot
-    if !isSnapshot { (copy.quotaBytes, copy.quotaInodes) = (0, 0) }
-    model.volumes[row.id] = copy
-    for (number, inode) in copy.inodes where inode.linkCount > 0 {
-      references[NodeID(volume: row.id, inode: number)] = 0
-    }
-    remember()
-  }
-
-  func removeVolume(_ id: VolumeID) throws {
-    note("remove volume \(id)")
-    try fileSystem.removeVolume(id)
-    model.volumes[id] = nil
-    references = references.filter { $0.key.volume != id }
-    remember()
-  }
-
-  func seal(_ id: VolumeID) throws {
-    note("seal \(id)")
-    try fileSystem.seal(id)
-    model.volumes[id]!.isSealed = true
-    remember()
-  }
-
-  func setQuota(_ id: VolumeID) throws {
-    let used = model.volumes[id]!.usedBytes
-    let bytes: UInt64 = generator.next() % 2 == 0 ? 0 : used + UInt64.random(in: 0...1 << 20, using: &generator)
-    let inodes: UInt64 = generator.next() % 2 == 0 ? 0 : UInt64.random(in: 1...50, using: &generator)
-    note("quota of \(id): \(bytes) bytes, \(inodes) inodes")
-    try fileSystem.setQuota(id, bytes: bytes, inodes: inodes)
-    model.volumes[id]!.quotaBytes = bytes
-    model.volumes[id]!.quotaInodes = inodes
-    remember()
+    return result
   }
 }
 

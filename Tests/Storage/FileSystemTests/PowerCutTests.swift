@@ -5,7 +5,7 @@ import Testing
 @testable import FileSystem
 
 /// Histories, each with several power cuts. A soak sets CAIRN_POWER_CUTS.
-private let histories = getenv("CAIRN_POWER_CUTS").flatMap { Int(String(cString: $0)) } ?? 100
+private let histories = getenv("CAIRN_POWER_CUTS").flatMap { Int(String(cString: $0)) } ?? 60
 
 @Suite struct PowerCutTests {
   @Test(arguments: testSeeds(histories))

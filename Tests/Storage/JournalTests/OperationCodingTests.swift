@@ -1,4 +1,5 @@
 import Catalog
+import Linux
 import TestSupport
 import Testing
 
@@ -49,6 +50,18 @@ import Testing
       // What is read from damaged bytes is written again as it was read.
       if let found = try? decode(sample.type, bytes) { #expect(try decode(found.type, encode(found)) == found) }
     }
+  }
+
+  /// The header of a segment and a record, as docs/formats.md describes them.
+  @Test func `a segment is the bytes that it has always been`() throws {
+    let disk = SimulatedDisk()
+    let (journal, _) = try recover(disk)
+    _ = try journal.append(removal(7), request: 0x0102)
+    let file = try disk.open("journal/0000000000000001.journal", create: false)
+    var bytes = [UInt8](repeating: 0, count: Journal.headerLength + 64)
+    _ = try bytes.withUnsafeMutableBytes { try file.read(into: $0, at: 0) }
+    let hexadecimal = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    #expect(hexadecimal == goldenSegment)
   }
 
   /// The format of the journal. A byte that changes here makes the journals of users unreadable: give

@@ -209,6 +209,20 @@ import Testing
     #expect(try recover(after, applied: 5).journal.lastSequence == 5)
   }
 
+  @Test func `a spare segment that does not fit leaves the space to others`() throws {
+    let disk = SimulatedDisk()
+    let (journal, _) = try recover(disk)
+    try journal.appendRemovals(1...1)
+    disk.setCapacity(disk.usedBytes + 20_000)
+    #expect(throws: SystemError.self) { try journal.segments.prepareSpare() }
+    #expect(!disk.exists("journal/spare"))
+    // Nor does a segment have to be had whole.
+    disk.setCapacity(disk.usedBytes + 50_000)
+    _ = try journal.appendWrite([UInt8](repeating: 1, count: 40_000))
+    _ = try journal.appendWrite([UInt8](repeating: 1, count: 40_000))
+    #expect(try recover(disk.afterKill()).operations.count == 3)
+  }
+
   @Test func `content that looks like a record is not taken for one`() throws {
     let disk = SimulatedDisk()
     let (journal, _) = try recover(disk)
