@@ -43,11 +43,12 @@ extension FileSystem {
       return Double(nanosecondsNow() - since) > options.checkpointSeconds * 1e9
         || state.dirty.nodes.count > Self.dirtyTarget || staged > Self.stagedTarget
     }
-    checkpoints.withLock { state in
+    let isUnsettled = checkpoints.withLock { state in
       state.isUrgent = false
       state.isFull = staged > Self.stagedLimit
+      return state.unsettled != nil
     }
-    guard isDue else { return checkpoints.wakeAll() }
+    guard isDue || isUnsettled else { return checkpoints.wakeAll() }
     do {
       try checkpoint()
       try removeDeadLayers()

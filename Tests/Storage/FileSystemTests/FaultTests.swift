@@ -1,5 +1,6 @@
 import Catalog
 import Glibc
+import Linux
 import Synchronization
 import TestSupport
 import Testing
@@ -130,6 +131,26 @@ private let histories = getenv("CAIRN_FAULTS").flatMap { Int(String(cString: $0)
       _ = try fileSystem.collectGarbage()
     }
     #expect(try fileSystem.check(repair: false).isClean)
+    fileSystem.close()
+  }
+
+  @Test func `a checkpoint that could not be written is tried again without another change`() throws {
+    let disk = SimulatedDisk()
+    let store = RunStore.simulated(disk)
+    defer { store.discard() }
+    let fileSystem = try ModelRun.open(store, 100)
+    let volume = try fileSystem.createVolume(VolumeRequest(kind: .persistent, path: "storage"))
+    let root = NodeID(volume: volume.id, inode: volume.root)
+    let node = try fileSystem.make(root, [1], NewNode(mode: FileType.regular | 0o644), Caller()).node
+    try ModelRun.pool.withUnsafeBytes {
+      try fileSystem.write(node, offset: 0, bytes: $0, clearSetID: false, Caller())
+    }
+    disk.setCapacity(disk.usedBytes)
+    #expect(throws: (any Error).self) { try fileSystem.checkpoint() }
+    #expect(fileSystem.checkpoints.withLock { $0.unsettled != nil })
+    disk.setCapacity(1 << 50)
+    let isSettled = fileSystem.checkpoints.wait(seconds: 10) { $0.unsettled == nil ? true : nil }
+    #expect(isSettled == true)
     fileSystem.close()
   }
 
