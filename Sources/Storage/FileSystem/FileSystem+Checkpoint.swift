@@ -19,8 +19,8 @@ struct CheckpointState {
 extension FileSystem {
   /// Staged bytes, in staging segments and the journal, at which a checkpoint begins, and at which
   /// writers wait for its end.
-  private static let stagedTarget: UInt64 = 256 << 20
-  private static let stagedLimit: UInt64 = 1 << 30
+  private static let stagedTarget: UInt64 = 512 << 20
+  private static let stagedLimit: UInt64 = 2 << 30
   /// Changed inodes at which a checkpoint begins: freezing that many takes some 20 ms under the lock.
   private static let dirtyTarget = 50_000
 
@@ -68,6 +68,7 @@ extension FileSystem {
   /// Holds a writer back while too much is staged.
   func waitForRoom() {
     guard journal.segments.stagedBytes > Self.stagedLimit else { return }
+    Waiting.announce()
     checkpoints.withLock { state in
       state.isUrgent = true
       state.isFull = true
@@ -79,10 +80,11 @@ extension FileSystem {
   /// Before a program is told that the disk is full: what is staged takes its space twice until it is
   /// chunked. Returns whether it is worth trying again.
   func makeRoom() -> Bool {
-    guard journal.segments.stagedBytes > 0 else { return false }
+    Waiting.announce()
     do {
-      try checkpoint()
-      return true
+      let hasRoom = journal.segments.stagedBytes > 0
+      if hasRoom { try checkpoint() }
+      return try journal.segments.removeStagingSpares() || hasRoom
     } catch {
       options.report("making room: \(error)")
       return false
@@ -92,6 +94,7 @@ extension FileSystem {
   /// Waits for the checkpoint that brings what a new snapshot or clone shows into the catalog.
   func waitUntilSettled(_ volume: VolumeID) throws(POSIXError) {
     while lock.withLock({ $0.unsettledVolumes.contains(volume) }) {
+      Waiting.announce()
       _ = checkpoints.wait { $0.isRunning ? nil : true }
       // It could not be written, and will be tried again.
       if lock.withLock({ $0.unsettledVolumes.contains(volume) }) { throw POSIXError(EIO) }

@@ -313,6 +313,7 @@ extension FileSystem {
 
   /// fsync and fsyncdir: returns once the file and every operation before it survive a power cut.
   public func synchronize(_ node: NodeID) throws(POSIXError) {
+    Waiting.announce()
     do {
       try journal.sync()
     } catch {

@@ -4,9 +4,12 @@ import Synchronization
 
 /// Calls `body` for each index below `count` on as many threads as there are cores, and returns the
 /// results in order. The first error ends it and is thrown.
+///
+/// The threads have a low priority: programs that work in the mount, and the threads that answer them,
+/// go first. None of them holds a lock for long.
 func inParallel<Result: Sendable>(_ count: Int, _ body: (Int) throws -> Result) throws -> [Result] {
   let threads = min(count, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))), 8)
-  guard threads > 1 else { return try (0..<count).map(body) }
+  guard threads > 0 else { return [] }
   let progress = Mutex(ParallelProgress<Result>(results: Array(repeating: nil, count: count)))
   return try withoutActuallyEscaping(body) { body in
     // The threads are joined before this returns, so what `body` captures outlives them; whether it
@@ -28,9 +31,13 @@ func inParallel<Result: Sendable>(_ count: Int, _ body: (Int) throws -> Result) 
         }
       }
     }
-    let others = (1..<threads).map { WorkerThread(name: "chunk-\($0)", work) }
-    work()
-    for thread in others { thread.join() }
+    let workers = (0..<threads).map { number in
+      WorkerThread(name: "chunk-\(number)") {
+        WorkerThread.lowerPriority()
+        work()
+      }
+    }
+    for worker in workers { worker.join() }
     return try progress.withLock { state in
       if let error = state.error { throw error }
       return state.results.compactMap { $0 }

@@ -3,7 +3,6 @@ import CFuseShim
 import FileSystem
 import Glibc
 import Linux
-import Synchronization
 
 /// Serves a file system at a mount point of the host. Thread-safe; several may run in one process.
 public final class FuseServer: Sendable {
@@ -33,8 +32,9 @@ public final class FuseServer: Sendable {
   private let handler: RequestHandler
   private let invalidator: Invalidator
   private let counters = RequestCounters()
-  private let workers = Monitor(Workers())
-  private let isStopping = Atomic(false)
+  private let receiver: RequestReceiver
+  /// Workers that have not ended.
+  private let running = Monitor(0)
 
   /// Mounts `fileSystem` at an existing directory. A dead mount that is found there is detached.
   /// Programs that come before ``start()`` wait for it.
@@ -73,6 +73,7 @@ public final class FuseServer: Sendable {
       throw FuseError(.refused, "\(mount.mountPoint) is no longer mounted: start anew.")
     }
     device = entry.device
+    receiver = RequestReceiver(descriptor: mount.descriptor)
     handler = RequestHandler(fileSystem: fileSystem, mountNumber: mount.record.mountNumber)
     invalidator = Invalidator(descriptor: mount.descriptor)
     do throws(FuseError) {
@@ -90,13 +91,9 @@ public final class FuseServer: Sendable {
   public func start() {
     invalidator.start()
     let count = options.workers ?? min(max(2 * sysconf(Int32(_SC_NPROCESSORS_ONLN)), 4), 16)
-    workers.withLock { workers in
-      for index in 0..<count {
-        let worker = Worker()
-        workers.all.append(worker)
-        workers.running += 1
-        _ = WorkerThread(name: "fuse-\(index)") { self.serve(worker) }
-      }
+    running.withLock { $0 = count }
+    for index in 0..<count {
+      _ = WorkerThread(name: "fuse-\(index)") { self.serve() }
     }
   }
 
@@ -128,72 +125,37 @@ public final class FuseServer: Sendable {
 
   /// Returns when somebody has unmounted the file system or cut its connection, or after ``stop()``.
   public func waitUntilUnmounted() {
-    _ = workers.wait { $0.running == 0 ? true : nil }
+    _ = running.wait { $0 == 0 ? true : nil }
   }
 
   // MARK: - Workers
 
-  private struct Workers {
-    var all: [Worker] = []
-    var running = 0
-  }
-
-  private final class Worker: Sendable {
-    /// Set while it waits for a request, or is about to: when it may be woken by a signal.
-    let isReading = Atomic(false)
-    let thread: Mutex<pthread_t?> = Mutex(nil)
-  }
-
-  /// Wakes the workers out of read(2) by a signal until all have ended. After an unmount they end by
-  /// themselves, unless programs still hold files of a mount that could only be detached.
+  /// Wakes the workers by a signal until all have ended. After an unmount they end by themselves, unless
+  /// programs still hold files of a mount that could only be detached.
   private func endWorkers() {
     WakeSignal.install()
-    isStopping.store(true, ordering: .sequentiallyConsistent)
-    repeat {
-      for worker in workers.withLock({ $0.all }) {
-        worker.thread.withLock { thread in
-          if let thread, worker.isReading.load(ordering: .sequentiallyConsistent) {
-            pthread_kill(thread, WakeSignal.number)
-          }
-        }
-      }
-    } while workers.wait(seconds: 0.01, until: { $0.running == 0 ? true : nil }) == nil
+    repeat { receiver.stop() } while running.wait(seconds: 0.01, until: { $0 == 0 ? true : nil }) == nil
   }
 
-  private func serve(_ worker: Worker) {
-    let receiver = ReceiveBuffer()
+  private func serve() {
+    let buffer = ReceiveBuffer()
     let reply = ReplyBuffer(capacity: Int(Negotiation.maxWrite))
     WakeSignal.admit()
-    worker.thread.withLock { $0 = pthread_self() }
-    while let bytes = receive(into: receiver, worker) {
-      guard let request = Request(bytes) else {
-        options.log("the kernel sent a request of \(bytes.count) bytes that is not whole; it is left out.")
-        continue
+    Waiting.onThisThread { [receiver] in receiver.pass() }
+    do throws(RequestReceiver.Failure) {
+      while true {
+        let bytes = try receiver.next(into: buffer.memory)
+        guard let request = Request(bytes) else {
+          options.log("the kernel sent a request of \(bytes.count) bytes that is not whole; it is left out.")
+          continue
+        }
+        answer(request, reply)
       }
-      answer(request, reply)
+    } catch {
+      if case .failed(let error) = error { options.log("\(error): a worker of \(mount.mountPoint) ends.") }
     }
-    worker.thread.withLock { $0 = nil }
-    workers.withLock { $0.running -= 1 }
-    workers.wakeAll()
-  }
-
-  /// nil when the mount is gone or the server is to stop.
-  private func receive(into buffer: borrowing ReceiveBuffer, _ worker: Worker) -> UnsafeRawBufferPointer? {
-    worker.isReading.store(true, ordering: .sequentiallyConsistent)
-    defer { worker.isReading.store(false, ordering: .relaxed) }
-    while !isStopping.load(ordering: .sequentiallyConsistent) {
-      let count = read(mount.descriptor, buffer.memory.baseAddress!, buffer.memory.count)
-      if count >= 0 { return UnsafeRawBufferPointer(rebasing: buffer.memory[..<count]) }
-      switch errno {
-      // ENOENT: the request was withdrawn while it was read.
-      case EINTR, EAGAIN, ENOENT: continue
-      case ENODEV, ECONNABORTED: return nil
-      default:
-        options.log("\(SystemError("read", "/dev/fuse")): a worker of \(mount.mountPoint) ends.")
-        return nil
-      }
-    }
-    return nil
+    running.withLock { $0 -= 1 }
+    running.wakeAll()
   }
 
   private func answer(_ request: Request, _ reply: borrowing ReplyBuffer) {

@@ -32,10 +32,12 @@ public final class LogSegments: Sendable {
     /// A file of the journal's segment length, all of it written before: `spareName`.
     var spare: SegmentFile?
     var isPreparingSpare = false
+    /// Staging segments that hold nothing, to be written again.
+    var stagingSpares: [(path: String, file: SegmentFile)] = []
   }
 
   private struct Segment {
-    let file: SegmentFile
+    var file: SegmentFile
     let path: String
     var length: UInt64 = 0
     /// The last operation that put bytes there.
@@ -62,8 +64,12 @@ public final class LogSegments: Sendable {
     try disk.syncDirectory("")
     var state = State(next: 1)
     for name in try disk.list("staging") {
-      guard let number = Self.number(of: name, suffix: ".staging") else { continue }
       let path = "staging/" + name
+      if let number = Self.number(of: name, suffix: Self.spareSuffix) {
+        state.stagingSpares.append((path, SegmentFile(try disk.open(path, create: false))))
+        state.next = max(state.next, number + 1)
+      }
+      guard let number = Self.number(of: name, suffix: ".staging") else { continue }
       let file = try disk.open(path, create: false)
       let length = try file.length()
       // What an earlier process wrote there may not have reached the disk.
@@ -191,16 +197,23 @@ public final class LogSegments: Sendable {
       }
       let number = state.next
       let path = "staging/" + Self.name(number) + ".staging"
-      let file = try disk.open(path, create: true)
+      let file: SegmentFile
+      if let spare = state.stagingSpares.last {
+        try disk.rename(spare.path, path)
+        state.stagingSpares.removeLast()
+        file = spare.file
+      } else {
+        file = SegmentFile(try disk.open(path, create: true))
+      }
       try disk.syncDirectory("staging")
       state.next += 1
       state.staging = number
       state.stagedBytes += count
-      var segment = Segment(file: SegmentFile(file), path: path, isStaging: true)
+      var segment = Segment(file: file, path: path, isStaging: true)
       segment.length = count
       segment.writersUnderWay = 1
       state.segments[number] = segment
-      return (StagedLocation(segment: number, offset: 0), file)
+      return (StagedLocation(segment: number, offset: 0), file.file)
     }
   }
 
@@ -239,23 +252,55 @@ public final class LogSegments: Sendable {
     }
   }
 
-  /// Removes staging segments that hold nothing of operations after `sequence`.
+  /// Ends the use of staging segments that hold nothing of operations after `sequence`. Some are kept to
+  /// be written again: their pages are in the page cache, and their blocks have their places. 512 MiB were
+  /// written to fresh files in 0.50 s and to used ones in 0.06 to 0.10 s (ext4, virtual machine). Who reads
+  /// staged bytes after a power cut knows by their checksums which they are.
   public func removeStaging(upTo sequence: UInt64) throws(SystemError) {
+    let hasSpace = ((try? disk.freeBytes()) ?? 0) > Self.spareFreeSegments * segmentLength
     let dead = state.withLock { state in
-      var dead: [String] = []
-      for (number, segment) in state.segments
-      where segment.isStaging && segment.writersUnderWay == 0 && segment.lastSequence <= sequence
-        && !(number == state.staging && segment.length < segmentLength / 4)
-      {
-        dead.append(segment.path)
-        state.segments[number] = nil
+      let numbers = state.segments.filter { number, segment in
+        segment.isStaging && segment.writersUnderWay == 0 && segment.lastSequence <= sequence
+          && !(number == state.staging && segment.length < segmentLength / 4)
+      }.map(\.key)
+      var dead: [(path: String, spare: SegmentFile?)] = []
+      for number in numbers {
+        guard var segment = state.segments.removeValue(forKey: number) else { continue }
         state.stagedBytes -= segment.length
         if state.staging == number { state.staging = nil }
+        let isWanted = hasSpace && segment.length >= segmentLength / 2
+        // Nobody else reads it, and nobody can begin to: it is known no more.
+        dead.append((segment.path, isWanted && isKnownUniquelyReferenced(&segment.file) ? segment.file : nil))
       }
       return dead
     }
-    for path in dead { try disk.remove(path) }
+    for (path, file) in dead {
+      let isWanted = file != nil && state.withLock { $0.stagingSpares.count < Self.mostStagingSpares }
+      guard isWanted, let file else {
+        try disk.remove(path)
+        continue
+      }
+      let spare = path.replacing(".staging", with: Self.spareSuffix)
+      try disk.rename(path, spare)
+      state.withLock { $0.stagingSpares.append((spare, file)) }
+    }
   }
+
+  /// Gives the space of spare staging segments back. Returns whether there were any.
+  public func removeStagingSpares() throws(SystemError) -> Bool {
+    let spares = state.withLock { state in
+      defer { state.stagingSpares = [] }
+      return state.stagingSpares
+    }
+    for (path, _) in spares { try disk.remove(path) }
+    return !spares.isEmpty
+  }
+
+  private static let spareSuffix = ".spare"
+  /// As much as is staged when a checkpoint begins.
+  private static let mostStagingSpares = 8
+  /// Spares are kept where so many times a segment's length is free.
+  private static let spareFreeSegments: UInt64 = 64
 
   /// Removes a segment of the journal, or makes it the spare, if there is none and nobody reads it.
   func removeJournalSegment(_ number: UInt64) throws(SystemError) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 _Static_assert(CAIRN_RENAME_NOREPLACE == RENAME_NOREPLACE, "kernel ABI");
@@ -30,6 +33,31 @@ int cairn_renameat2(int from_dir, const char *from, int to_dir, const char *to, 
 
 int cairn_sync_file_range(int fd, off_t offset, off_t length, unsigned flags) {
   return sync_file_range(fd, offset, length, flags);
+}
+
+ssize_t cairn_read_cached(int fd, void *bytes, size_t count, off_t offset) {
+  struct iovec vector = {.iov_base = bytes, .iov_len = count};
+  return preadv2(fd, &vector, 1, offset, RWF_NOWAIT);
+}
+
+int cairn_keep_freed_memory(int threshold) {
+  return mallopt(M_TRIM_THRESHOLD, threshold) && mallopt(M_MMAP_THRESHOLD, 1 << 20);
+}
+
+uint64_t cairn_monotonic_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void cairn_relax(int times) {
+  for (int i = 0; i < times; i++) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+  }
 }
 
 int cairn_set_thread_name(const char *name) { return pthread_setname_np(pthread_self(), name); }

@@ -23,6 +23,10 @@ public protocol Disk: Sendable {
 public protocol DiskFile: AnyObject, Sendable {
   /// Reads up to `buffer.count` bytes; fewer only at the end of the file.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int
+  /// Fills `buffer` if all of it is in memory, without waiting for the disk. False: it may not be.
+  func readCached(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool
+  /// Has a range brought into memory meanwhile. Nothing is promised.
+  func prefetch(offset: UInt64, length: UInt64)
   /// Writes all of `bytes`.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError)
   /// `fdatasync`: the bytes written and the length that reaches them survive a power cut.
@@ -33,4 +37,9 @@ public protocol DiskFile: AnyObject, Sendable {
   /// Gives the space of a range back; it reads as zeros afterwards.
   func punch(offset: UInt64, length: UInt64) throws(SystemError)
   func length() throws(SystemError) -> UInt64
+}
+
+extension DiskFile {
+  public func readCached(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool { false }
+  public func prefetch(offset: UInt64, length: UInt64) {}
 }

@@ -74,6 +74,8 @@ public final class LocalFile: DiskFile {
   deinit { close(descriptor) }
 
   public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
+    if readCached(into: buffer, at: offset) { return buffer.count }
+    Waiting.announce()
     var done = 0
     while done < buffer.count {
       let count = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))
@@ -85,6 +87,14 @@ public final class LocalFile: DiskFile {
       done += count
     }
     return done
+  }
+
+  public func readCached(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool {
+    cairn_read_cached(descriptor, buffer.baseAddress, buffer.count, off_t(offset)) == buffer.count
+  }
+
+  public func prefetch(offset: UInt64, length: UInt64) {
+    posix_fadvise(descriptor, off_t(offset), off_t(length), POSIX_FADV_WILLNEED)
   }
 
   public func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) {

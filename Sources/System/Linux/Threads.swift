@@ -60,6 +60,9 @@ public final class Monitor<State>: @unchecked Sendable {
     }
   }
 
+  /// Wakes one of those who wait: for a state that only one of them can take.
+  public func wakeOne() { pthread_cond_signal(condition) }
+
   public func wakeAll() { pthread_cond_broadcast(condition) }
 }
 
@@ -85,6 +88,12 @@ public final class WorkerThread: Sendable {
     pthread_attr_destroy(&attributes)
     // Without its threads a daemon can do nothing, and this happens only where the host is out of them.
     if code != 0 { fatalError("pthread_create \(name): \(String(cString: strerror(code)))") }
+  }
+
+  /// Gives the calling thread a tenth of the share of a processor that others get, where they want it.
+  public static func lowerPriority() {
+    // 0 is the calling thread, in Linux; it may always be lowered.
+    setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
   }
 
   /// Waits for the body to return. The thread has let go of the body by then.

@@ -19,6 +19,14 @@ int cairn_die_with_parent(int signal);
 /// `environ`, which Swift takes for unsafe shared state: to be read while nobody calls setenv.
 char **cairn_environment(void);
 int cairn_syncfs(int fd);
+/// pread(2) of what is in the page cache; EAGAIN where that is not all, EOPNOTSUPP where it can't be known.
+ssize_t cairn_read_cached(int fd, void *bytes, size_t count, off_t offset);
+/// Has malloc keep `threshold` freed bytes of each arena, and take blocks of up to 1 MiB from arenas.
+int cairn_keep_freed_memory(int threshold);
+/// Nanoseconds of CLOCK_MONOTONIC.
+uint64_t cairn_monotonic_nanoseconds(void);
+/// Tells the processor, `times` times, that the caller looks for something again and again.
+void cairn_relax(int times);
 /// accept4(2) with SOCK_CLOEXEC and SOCK_NONBLOCK.
 int cairn_accept(int fd);
 
