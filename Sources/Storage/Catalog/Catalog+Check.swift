@@ -12,13 +12,11 @@ extension Catalog {
   /// The same, and the chunks that maps name and that are not there.
   public func checkChunkTable() throws(CatalogError) -> (findings: [String], missing: Set<ChunkID>) {
     try read { (connection) throws(CatalogError) in
-      try connection.snapshot { () throws(CatalogError) in
-        var findings = try connection.statement("PRAGMA integrity_check").all { $0.text(0) }
-        if findings == ["ok"] { findings = [] }
-        let references = try connection.countReferences(&findings)
-        let missing = try connection.checkChunks(references, &findings)
-        return (findings, missing)
-      }
+      var findings = try connection.statement("PRAGMA integrity_check").all { $0.text(0) }
+      if findings == ["ok"] { findings = [] }
+      let references = try connection.countReferences(&findings)
+      let missing = try connection.checkChunks(references, &findings)
+      return (findings, missing)
     }
   }
 }

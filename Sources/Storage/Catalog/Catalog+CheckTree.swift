@@ -18,16 +18,14 @@ extension Catalog {
   /// or so for each directory and each file with several names.
   public func checkTree(of volume: VolumeID) throws(CatalogError) -> TreeCheck? {
     try read { (connection) throws(CatalogError) in
-      try connection.snapshot { () throws(CatalogError) in
-        let row = try connection.statement("SELECT \(VolumeRow.columns) FROM volume WHERE id = ?").bind(volume)
-          .first { (row) throws(CatalogError) in try VolumeRow(row) }
-        guard let row else { return nil }
-        var walk = TreeWalk(row, chain: try connection.chain(from: row.layer))
-        try walk.inodes(connection)
-        try walk.names(connection)
-        walk.compare()
-        return walk.result
-      }
+      let row = try connection.statement("SELECT \(VolumeRow.columns) FROM volume WHERE id = ?").bind(volume)
+        .first { (row) throws(CatalogError) in try VolumeRow(row) }
+      guard let row else { return nil }
+      var walk = TreeWalk(row, chain: try connection.chain(from: row.layer))
+      try walk.inodes(connection)
+      try walk.names(connection)
+      walk.compare()
+      return walk.result
     }
   }
 }

@@ -24,10 +24,8 @@ extension Catalog {
     try read { (connection) throws(CatalogError) in
       let select = try connection.statement("SELECT \(ChunkRow.columns) FROM chunk WHERE digest = ?")
       var found: [Digest: ChunkRow] = [:]
-      try connection.snapshot { () throws(CatalogError) in
-        for digest in digests {
-          found[digest] = try select.bind(digest).first { (row) throws(CatalogError) in try ChunkRow(row) }
-        }
+      for digest in digests {
+        found[digest] = try select.bind(digest).first { (row) throws(CatalogError) in try ChunkRow(row) }
       }
       return found
     }
@@ -36,7 +34,7 @@ extension Catalog {
   /// Sums over the chunks that files refer to. Kept up to date by each commit, so this is quick.
   public func chunkTotals() throws(CatalogError) -> ChunkTotals {
     try read { (connection) throws(CatalogError) in
-      try connection.snapshot { () throws(CatalogError) in try connection.readChunkTotals() }
+      try connection.readChunkTotals()
     }
   }
 

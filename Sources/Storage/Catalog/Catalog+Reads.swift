@@ -5,7 +5,7 @@ extension Catalog {
 
   public func counters() throws(CatalogError) -> Counters {
     try read { (connection) throws(CatalogError) in
-      try connection.snapshot { () throws(CatalogError) in try connection.readCounters() }
+      try connection.readCounters()
     }
   }
 
@@ -72,11 +72,9 @@ extension Catalog {
       let select = try connection.statement(
         "SELECT cookie FROM dirent WHERE layer = ? AND parent = ? AND cookie BETWEEN ? AND ?")
       var cookies: Set<UInt64> = []
-      try connection.snapshot { () throws(CatalogError) in
-        for layer in chain {
-          try select.bind(layer).bind(parent).bind(hash << 8).bind(hash << 8 | 255)
-            .forEach { cookies.insert($0.uint64(0)) }
-        }
+      for layer in chain {
+        try select.bind(layer).bind(parent).bind(hash << 8).bind(hash << 8 | 255)
+          .forEach { cookies.insert($0.uint64(0)) }
       }
       return cookies.sorted()
     }
@@ -126,13 +124,11 @@ extension Catalog {
     try read { (connection) throws(CatalogError) in
       let select = try connection.statement(
         "SELECT page FROM extent WHERE layer = ? AND ino = ? ORDER BY page DESC LIMIT 1")
-      return try connection.snapshot { () throws(CatalogError) in
-        var last: UInt64?
-        for layer in chain {
-          if let page = try select.bind(layer).bind(number).first({ $0.uint64(0) }) { last = max(last ?? 0, page) }
-        }
-        return last
+      var last: UInt64?
+      for layer in chain {
+        if let page = try select.bind(layer).bind(number).first({ $0.uint64(0) }) { last = max(last ?? 0, page) }
       }
+      return last
     }
   }
 
@@ -179,12 +175,10 @@ extension Catalog {
     try read { (connection) throws(CatalogError) in
       let select = try connection.statement("SELECT name, value IS NULL FROM xattr WHERE layer = ? AND ino = ?")
       var isRemoved: [[UInt8]: Bool] = [:]
-      try connection.snapshot { () throws(CatalogError) in
-        for layer in chain {
-          try select.bind(layer).bind(number).forEach { row in
-            let name = row.bytes(0)
-            if isRemoved[name] == nil { isRemoved[name] = row.int64(1) != 0 }
-          }
+      for layer in chain {
+        try select.bind(layer).bind(number).forEach { row in
+          let name = row.bytes(0)
+          if isRemoved[name] == nil { isRemoved[name] = row.int64(1) != 0 }
         }
       }
       return isRemoved.filter { !$0.value }.keys.sorted { $0.lexicographicallyPrecedes($1) }
@@ -201,13 +195,10 @@ extension Catalog {
   ) throws(CatalogError) -> Value? {
     try read { (connection) throws(CatalogError) in
       let select = try connection.statement(sql)
-      func find() throws(CatalogError) -> Value? {
-        for layer in chain {
-          if let found = try bind(select.bind(layer)).first(value) { return found }
-        }
-        return nil
+      for layer in chain {
+        if let found = try bind(select.bind(layer)).first(value) { return found }
       }
-      return chain.count == 1 ? try find() : try connection.snapshot(find)
+      return nil
     }
   }
 
@@ -220,17 +211,15 @@ extension Catalog {
   ) throws(CatalogError) -> [Value] {
     try read { (connection) throws(CatalogError) in
       let select = try connection.statement(sql)
-      return try connection.snapshot { () throws(CatalogError) in
-        var merge = LayerMerge<Value>(limit: limit)
-        var layers = chain.map { LayerMerge<Value>.Cursor(layer: $0, next: first) }
-        while true {
-          for index in layers.indices where layers[index].needsRows {
-            let rows = try bind(select.bind(layers[index].layer)).bind(layers[index].next)
-              .bind(UInt64(limit)).all(value)
-            layers[index].refill(rows, isEnd: rows.count < limit, key: key)
-          }
-          if merge.advance(&layers, key: key, isRemoval: isRemoval) { return merge.values }
+      var merge = LayerMerge<Value>(limit: limit)
+      var layers = chain.map { LayerMerge<Value>.Cursor(layer: $0, next: first) }
+      while true {
+        for index in layers.indices where layers[index].needsRows {
+          let rows = try bind(select.bind(layers[index].layer)).bind(layers[index].next)
+            .bind(UInt64(limit)).all(value)
+          layers[index].refill(rows, isEnd: rows.count < limit, key: key)
         }
+        if merge.advance(&layers, key: key, isRemoval: isRemoval) { return merge.values }
       }
     }
   }

@@ -76,10 +76,8 @@ extension Catalog {
   /// maps is what ``checkChunkTable()`` does. Reads the table of chunks.
   public func lostChunks() throws(CatalogError) -> Int64 {
     try read { (connection) throws(CatalogError) in
-      try connection.snapshot { () throws(CatalogError) in
-        let kept = try connection.readChunkTotals().count
-        return Int64(clamping: kept) - (try connection.integer("SELECT count(*) FROM chunk WHERE refs > 0"))
-      }
+      let kept = try connection.readChunkTotals().count
+      return Int64(clamping: kept) - (try connection.integer("SELECT count(*) FROM chunk WHERE refs > 0"))
     }
   }
 }

@@ -1,4 +1,5 @@
 import Linux
+import Synchronization
 
 /// What the store knows of volumes, files and chunks, in an SQLite database.
 ///
@@ -25,6 +26,8 @@ public final class Catalog: Sendable {
   let writer: Monitor<Connection>
   /// Connections that only read and that nobody uses now.
   private let readers: Monitor<[Connection]>
+  /// Commits of this process: a reader whose state is not the last one looks again.
+  private let commits = Atomic<UInt64>(0)
 
   /// Opens the catalog in the store's directory, and makes it if there is none.
   ///
@@ -73,15 +76,25 @@ public final class Catalog: Sendable {
     return connection
   }
 
-  /// Runs `body` on a connection that only reads.
+  /// Runs `body` on a connection that only reads: on one state of the database, whatever is committed meanwhile.
   func read<Result>(_ body: (Connection) throws(CatalogError) -> Result) throws(CatalogError) -> Result {
     // Without a time limit the wait ends only with a connection.
     let connection = readers.wait { $0.popLast() }!
     defer {
       readers.withLock { $0.append(connection) }
-      readers.wakeAll()
+      readers.wakeOne()
     }
-    return try body(connection)
+    do throws(CatalogError) {
+      try connection.beginReading(commits.load(ordering: .acquiring))
+      let result = try body(connection)
+      // There is a newer state now, and the log must not grow for the sake of this one.
+      if connection.version != commits.load(ordering: .acquiring) { try connection.endReading() }
+      return result
+    } catch {
+      // SQLite may have ended the transaction by itself; then this fails too, and nothing is lost.
+      try? connection.endReading()
+      throw error
+    }
   }
 
   /// Runs `body` in one transaction on the connection that writes. When it throws, nothing was kept.
@@ -89,6 +102,7 @@ public final class Catalog: Sendable {
     try writer.withLock { (connection) throws(CatalogError) in
       // Before the transaction, not after it: if this fails, it is true that nothing was kept.
       let pages = connection.writeAheadLogPages
+      if pages >= Self.checkpointPages { try endIdleReading() }
       if pages >= 8 * Self.checkpointPages {
         // Each time the log was to be copied a reader still needed it, so it went on growing. Now
         // the readers are waited for, for a moment; if one takes longer, the next commit tries again.
@@ -96,7 +110,16 @@ public final class Catalog: Sendable {
       } else if pages >= Self.checkpointPages {
         _ = try connection.checkpoint(.passive)
       }
-      return try connection.transaction { () throws(CatalogError) in try body(connection) }
+      let result = try connection.transaction { () throws(CatalogError) in try body(connection) }
+      commits.wrappingAdd(1, ordering: .releasing)
+      return result
+    }
+  }
+
+  /// So that the write-ahead log can be copied as far as no look-up under way needs it.
+  private func endIdleReading() throws(CatalogError) {
+    try readers.withLock { (connections) throws(CatalogError) in
+      for connection in connections { try connection.endReading() }
     }
   }
 
@@ -106,6 +129,9 @@ public final class Catalog: Sendable {
   /// Copies the whole write-ahead log into the database and empties it, unless a reader stands in
   /// the way for long. For quiet times: it is done anyway when the log is long, and at the end.
   public func checkpoint() throws(CatalogError) {
-    try writer.withLock { (connection) throws(CatalogError) in _ = try connection.checkpoint(.truncate) }
+    try writer.withLock { (connection) throws(CatalogError) in
+      try endIdleReading()
+      _ = try connection.checkpoint(.truncate)
+    }
   }
 }

@@ -84,18 +84,25 @@ final class Connection {
     }
   }
 
-  /// Runs `body` on one state of the database, whatever is committed meanwhile. Several look-ups are
-  /// quicker this way too: each would take and drop SQLite's file locks by itself.
-  func snapshot<Result>(_ body: () throws(CatalogError) -> Result) throws(CatalogError) -> Result {
+  /// Counts commits; the one that this connection, which only reads, has been looking at the state after.
+  /// nil: it looks at none now.
+  private(set) var version: UInt64?
+
+  /// Looks at the state after commit `version`, or a later one, from the next look-up to ``endReading()``.
+  /// Each look-up by itself would take and drop SQLite's file locks: four system calls for some
+  /// microseconds of work.
+  func beginReading(_ version: UInt64) throws(CatalogError) {
+    guard self.version != version else { return }
+    try endReading()
     try statement("BEGIN").run()
-    do throws(CatalogError) {
-      let result = try body()
-      try statement("COMMIT").run()
-      return result
-    } catch {
-      if sqlite3_get_autocommit(database) == 0 { try? statement("ROLLBACK").run() }
-      throw error
-    }
+    self.version = version
+  }
+
+  /// As long as a connection reads, the write-ahead log can't be emptied.
+  func endReading() throws(CatalogError) {
+    guard version != nil else { return }
+    version = nil
+    try statement("COMMIT").run()
   }
 
   // MARK: Write-ahead log
