@@ -70,7 +70,8 @@ let storage: [Target] = [
   .executableTarget(
     name: "cairnfsd",
     dependencies: [
-      "Catalog", "Configuration", "Daemon", "FileSystem", "Fuse", "HTTPService", "Linux", "StorageService", "Wire",
+      "CLinux", "Catalog", "Configuration", "Daemon", "FileSystem", "Fuse", "HTTPService", "Linux", "StorageService",
+      "Wire",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
       .product(name: "Logging", package: "swift-log"),
     ], path: "Sources/Storage/cairnfsd", swiftSettings: settings),

@@ -48,7 +48,11 @@ public final class ChunkCache: Sendable {
     var loading: Set<UInt64> = []
     var bytes = 0
     var hand = 0
+    /// Of the keys last asked about, each in the place that its value gives it.
+    var asked = [UInt64](repeating: .max, count: ChunkCache.askedPlaces)
   }
+
+  private static let askedPlaces = 1024
 
   private static let shardCount = 8
   private let shards: [Monitor<Shard>]
@@ -61,6 +65,15 @@ public final class ChunkCache: Sendable {
 
   /// Bytes held now.
   public var bytes: Int { shards.reduce(0) { $0 + $1.withLock { $0.bytes } } }
+
+  /// Whether a chunk is here, or was asked about not long ago: then it pays to have it.
+  public func isWorthCaching(_ key: UInt64) -> Bool {
+    shards[Int(truncatingIfNeeded: key) & (Self.shardCount - 1)].withLock { state in
+      let place = Int(truncatingIfNeeded: key / UInt64(Self.shardCount)) & (Self.askedPlaces - 1)
+      defer { state.asked[place] = key }
+      return state.asked[place] == key || state.places[key] != nil
+    }
+  }
 
   /// Calls `body` with the content of the chunk `key`, which `load` brings if it is not here.
   /// No lock is held during either.

@@ -20,23 +20,29 @@ public enum Compression {
     return (.raw, content.count)
   }
 
-  /// Decodes `payload`, which may be hostile, into `content`. False unless it yields exactly as many
-  /// bytes as `content` has; then `content` may hold anything.
+  /// Decodes the first `content.count` of the `length` bytes that `payload` stands for, all of them most
+  /// often. The payload may be hostile. False unless it yields exactly so many; then `content` may hold
+  /// anything.
   public static func decode(
-    _ payload: UnsafeRawBufferPointer, _ codec: Codec, into content: UnsafeMutableRawBufferPointer
+    _ payload: UnsafeRawBufferPointer, _ codec: Codec, length: Int, into content: UnsafeMutableRawBufferPointer
   ) -> Bool {
+    guard content.count <= length else { return false }
     switch codec {
     case .raw:
-      guard payload.count == content.count else { return false }
-      content.copyMemory(from: payload)
+      guard payload.count == length else { return false }
+      content.copyMemory(from: UnsafeRawBufferPointer(rebasing: payload[..<content.count]))
       return true
     case .lz4:
-      guard let source = payload.baseAddress, let target = content.baseAddress,
-        let sourceLength = Int32(exactly: payload.count), let length = Int32(exactly: content.count)
+      guard let source = payload.baseAddress?.assumingMemoryBound(to: CChar.self),
+        let target = content.baseAddress?.assumingMemoryBound(to: CChar.self),
+        let sourceLength = Int32(exactly: payload.count), let wanted = Int32(exactly: content.count)
       else { return false }
-      return LZ4_decompress_safe(
-        source.assumingMemoryBound(to: CChar.self), target.assumingMemoryBound(to: CChar.self), sourceLength, length)
-        == length
+      // Only the whole can prove that the payload has nothing more to it.
+      let decoded =
+        content.count == length
+        ? LZ4_decompress_safe(source, target, sourceLength, wanted)
+        : LZ4_decompress_safe_partial(source, target, sourceLength, wanted, wanted)
+      return decoded == wanted
     }
   }
 }

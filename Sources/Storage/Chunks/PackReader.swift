@@ -1,4 +1,5 @@
 import Linux
+import Synchronization
 
 /// An open pack. Who holds one reads its chunks even after the pack was removed from the store.
 /// Thread-safe.
@@ -6,15 +7,17 @@ public final class PackReader: Sendable {
   public let pack: UInt64
   private let file: any DiskFile
   private let checksumSeed: UInt32
+  private let readAround: SharedReadAround
 
-  init(pack: UInt64, file: any DiskFile, checksumSeed: UInt32) {
+  init(pack: UInt64, file: any DiskFile, checksumSeed: UInt32, readAround: SharedReadAround) {
     self.pack = pack
     self.file = file
     self.checksumSeed = checksumSeed
+    self.readAround = readAround
   }
 
-  /// Reads a chunk into `content`, which has exactly `location.length` bytes. When it throws,
-  /// `content` may hold anything.
+  /// Reads the beginning of a chunk, or all of it, into `content`, which has at most `location.length`
+  /// bytes. When it throws, `content` may hold anything.
   ///
   /// Each read, of raw payloads too, proves that the record's checksum holds and that it is the
   /// record of this chunk: CRC-32C finds what disks do to bytes, and the equality finds a wrong place.
@@ -53,9 +56,8 @@ public final class PackReader: Sendable {
     _ record: UnsafeRawBufferPointer, _ header: RecordHeader, _ location: ChunkLocation,
     into content: UnsafeMutableRawBufferPointer
   ) throws(ChunkError) {
-    precondition(content.count == Int(location.length))
     let payload = UnsafeRawBufferPointer(rebasing: record[RecordHeader.length...])
-    guard Compression.decode(payload, header.codec, into: content) else {
+    guard Compression.decode(payload, header.codec, length: Int(location.length), into: content) else {
       throw .damaged(pack: pack, offset: location.offset, reason: "it does not decompress")
     }
   }
@@ -73,12 +75,20 @@ public final class PackReader: Sendable {
 
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: expected.unpaddedLength, alignment: 16)
     defer { buffer.deallocate() }
-    let count: Int
-    do {
-      count = try file.read(into: buffer, at: location.offset)
-    } catch {
-      throw .disk(error)
+    var count = buffer.count
+    let isCached = file.readCached(into: buffer, at: location.offset)
+    if !isCached {
+      do {
+        count = try file.read(into: buffer, at: location.offset)
+      } catch {
+        throw .disk(error)
+      }
     }
+    // After the read, which would wait for it.
+    let around = readAround.state.withLock {
+      $0.noteRead(pack: pack, offset: location.offset, wasCached: isCached)
+    }
+    if let around { file.prefetch(offset: around.lowerBound, length: UInt64(around.count)) }
     let record = UnsafeRawBufferPointer(buffer)
     guard count == expected.unpaddedLength else { throw damaged("the pack ends within it") }
     guard let header = RecordHeader(record) else { throw damaged("there is no record") }
@@ -86,6 +96,11 @@ public final class PackReader: Sendable {
     guard header.checksumHolds(record, checksumSeed: checksumSeed) else { throw damaged("its checksum is wrong") }
     return try body(record, header)
   }
+}
+
+/// One ``ReadAround`` for all packs of a store.
+final class SharedReadAround: Sendable {
+  let state = Mutex(ReadAround())
 }
 
 /// The packs of a store with their lengths, and readers of those used last.

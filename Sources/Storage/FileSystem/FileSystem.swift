@@ -63,6 +63,7 @@ public final class FileSystem: Sendable {
     } else {
       superblock = try Superblock.create(on: disk)
     }
+    Self.prefetchCatalog(disk)
     catalog = try Catalog(directory: catalogDirectory)
     let counters = try catalog.counters()
     let packs = try PackStore(
@@ -85,6 +86,17 @@ public final class FileSystem: Sendable {
     let collector = WorkerThread(name: "collector") { self.collectorLoop() }
     threads.withLock { $0 = [checkpointer, collector] }
   }
+
+  /// Most programs look at much of a small store before long. Its catalog comes in one piece sooner than page
+  /// by page: 5 MB for 10,000 files. Before SQLite opens it, because closing a file drops the locks that the
+  /// process has on it.
+  private static func prefetchCatalog(_ disk: any Disk) {
+    // What can't be read will be told by SQLite.
+    guard let file = try? disk.open(Catalog.fileName, create: false), let length = try? file.length() else { return }
+    if length <= longestPrefetch { file.prefetch(offset: 0, length: length) }
+  }
+
+  private static let longestPrefetch: UInt64 = 64 << 20
 
   /// A new, empty catalog in the place of one that is lost would make garbage of every chunk.
   private static func refuseLostCatalog(_ disk: any Disk) throws {

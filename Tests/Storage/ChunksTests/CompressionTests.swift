@@ -11,11 +11,11 @@ private func encode(_ content: [UInt8]) -> (codec: Codec, payload: [UInt8]) {
   return (codec, payload)
 }
 
-/// Nil where the payload is refused.
-private func decode(_ payload: [UInt8], _ codec: Codec, count: Int) -> [UInt8]? {
-  var content = [UInt8](repeating: 0, count: count)
+/// The first `part` of `count` bytes, or all of them; nil where the payload is refused.
+private func decode(_ payload: [UInt8], _ codec: Codec, count: Int, part: Int? = nil) -> [UInt8]? {
+  var content = [UInt8](repeating: 0, count: part ?? count)
   let good = payload.withUnsafeBytes { payload in
-    content.withUnsafeMutableBytes { Compression.decode(payload, codec, into: $0) }
+    content.withUnsafeMutableBytes { Compression.decode(payload, codec, length: count, into: $0) }
   }
   return good ? content : nil
 }
@@ -30,6 +30,8 @@ private func decode(_ payload: [UInt8], _ codec: Codec, count: Int) -> [UInt8]? 
       let (codec, payload) = encode(content)
       #expect(payload.count <= content.count)
       #expect(decode(payload, codec, count: count) == content)
+      let part = Int.random(in: 1...count, using: &generator)
+      #expect(decode(payload, codec, count: count, part: part) == Array(content[..<part]))
     }
   }
 
@@ -67,6 +69,7 @@ private func decode(_ payload: [UInt8], _ codec: Codec, count: Int) -> [UInt8]? 
       let count = Int.random(in: 1...400, using: &generator)
       let content = decode(payload, .lz4, count: count)
       #expect(content == nil || content?.count == count)
+      _ = decode(payload, .lz4, count: count, part: Int.random(in: 1...count, using: &generator))
     }
   }
 }
