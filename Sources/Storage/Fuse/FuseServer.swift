@@ -73,7 +73,8 @@ public final class FuseServer: Sendable {
       throw FuseError(.refused, "\(mount.mountPoint) is no longer mounted: start anew.")
     }
     device = entry.device
-    handler = RequestHandler(fileSystem: fileSystem, mountNumber: mount.record.mountNumber)
+    handler = RequestHandler(
+      fileSystem: fileSystem, descriptor: mount.descriptor, mountNumber: mount.record.mountNumber)
     invalidator = Invalidator(descriptor: mount.descriptor)
     do throws(FuseError) {
       try Mount.setReadAhead(device: device, kilobytes: options.readAheadKilobytes)
