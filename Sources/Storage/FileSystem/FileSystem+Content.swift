@@ -117,29 +117,32 @@ extension FileSystem {
   // MARK: Writing
 
   /// Writes all of `bytes`. With `clearSetID` clears set-user-ID and, of executables, set-group-ID.
+  /// Returns whether that changed the mode, which the kernel has to be told.
+  @discardableResult
   public func write(
     _ node: NodeID, offset: UInt64, bytes: UnsafeRawBufferPointer, clearSetID: Bool, _ caller: Caller
-  ) throws(POSIXError) {
-    guard !bytes.isEmpty else { return }
+  ) throws(POSIXError) -> Bool {
+    guard !bytes.isEmpty else { return false }
     guard offset <= Self.largestFile - UInt64(bytes.count) else { throw POSIXError(EFBIG) }
     waitForRoom()
     do throws(POSIXError) {
-      try writeOnce(node, offset, bytes, clearSetID, caller)
+      return try writeOnce(node, offset, bytes, clearSetID, caller)
     } catch {
       guard error.code == ENOSPC, makeRoom() else { throw error }
-      try writeOnce(node, offset, bytes, clearSetID, caller)
+      return try writeOnce(node, offset, bytes, clearSetID, caller)
     }
   }
 
   private func writeOnce(
     _ node: NodeID, _ offset: UInt64, _ bytes: UnsafeRawBufferPointer, _ clearSetID: Bool, _ caller: Caller
-  ) throws(POSIXError) {
+  ) throws(POSIXError) -> Bool {
     let isInline = bytes.count <= Self.longestInlineWrite
     let reservation = isInline ? nil : try stage(bytes)
     var isNamed = false
     defer { if let reservation, !isNamed { journal.segments.abandon(reservation.location) } }
-    try withState { (state) throws(POSIXError) in
-      if state.answered[caller.request] != nil { return }
+    return try withState { (state) throws(POSIXError) in
+      // What was done then is not known any more.
+      if state.answered[caller.request] != nil { return clearSetID }
       let file = try state.regularFile(node)
       try state.checkWritable(node)
       let range = offset..<offset + UInt64(bytes.count)
@@ -156,6 +159,7 @@ extension FileSystem {
         dropsCapability: try state.extendedAttributes(file)[State.capabilityName] != nil, source: source)
       try state.perform(.write(operation), caller, data: isInline ? bytes : nil)
       isNamed = true
+      return operation.mode != nil
     }
   }
 
@@ -174,6 +178,14 @@ extension FileSystem {
     var cleared = mode & ~0o4000
     if mode & 0o0010 != 0 { cleared &= ~0o2000 }
     return cleared == mode ? nil : cleared & 0o7777
+  }
+
+  /// The same where the kernel does not say whether the caller may keep them: root may. Who is not of the file's group
+  /// clears set-group-ID whether the group may execute or not.
+  static func withoutSetID(_ mode: UInt32, _ caller: Caller, group: UInt32) -> UInt32? {
+    if caller.uid == 0 { return nil }
+    let kept = caller.gid == group ? mode : mode & ~0o2000
+    return withoutSetID(kept) ?? (kept == mode ? nil : kept & 0o7777)
   }
 
   /// Refuses what the volume's quota (EDQUOT) or the disk (ENOSPC) has no room for.
@@ -223,13 +235,16 @@ extension FileSystem {
 
   // MARK: Space
 
+  /// Clears set-user-ID, and set-group-ID as ``write(_:offset:bytes:clearSetID:_:)`` does, unless root calls.
+  /// Returns whether that changed the mode, which the kernel has to be told.
+  @discardableResult
   public func allocate(
     _ node: NodeID, _ mode: AllocationMode, offset: UInt64, length: UInt64, _ caller: Caller
-  ) throws(POSIXError) {
+  ) throws(POSIXError) -> Bool {
     guard length > 0 else { throw POSIXError(EINVAL) }
     guard offset <= Self.largestFile, length <= Self.largestFile - offset else { throw POSIXError(EFBIG) }
-    try withState { (state) throws(POSIXError) in
-      if state.answered[caller.request] != nil { return }
+    return try withState { (state) throws(POSIXError) in
+      if state.answered[caller.request] != nil { return true }
       let file = try state.regularFile(node)
       try state.checkWritable(node)
       let kind: Operation.AllocationKind
@@ -253,8 +268,16 @@ extension FileSystem {
           kind = .insertRange
         }
       }
-      try state.perform(
-        .allocate(node: node, kind: kind, offset: offset, length: length, time: nanosecondsNow()), caller)
+      let time = nanosecondsNow()
+      // A record of its own, without the request's number, which says that all of the request was carried out.
+      var privileges = Operation.SetAttributes(node: node, changed: time)
+      privileges.mode = Self.withoutSetID(file.row.mode, caller, group: file.row.gid)
+      privileges.dropsCapability = try state.extendedAttributes(file)[State.capabilityName] != nil
+      if privileges.mode != nil || privileges.dropsCapability {
+        try state.perform(.setAttributes(privileges), Caller())
+      }
+      try state.perform(.allocate(node: node, kind: kind, offset: offset, length: length, time: time), caller)
+      return privileges.mode != nil
     }
   }
 
@@ -278,17 +301,18 @@ extension FileSystem {
     }
   }
 
-  /// Shares chunks; returns the bytes copied, fewer than asked only at the end of the source.
+  /// Shares chunks; returns the bytes copied, fewer than asked only at the end of the source, and whether the mode of
+  /// the destination changed, which the kernel has to be told.
   public func copyRange(
     _ source: NodeID, offset: UInt64, to destination: NodeID, offset destinationOffset: UInt64, length: UInt64,
     _ caller: Caller
-  ) throws(POSIXError) -> UInt64 {
+  ) throws(POSIXError) -> (count: UInt64, changesMode: Bool) {
     try withState { (state) throws(POSIXError) in
       let from = try state.regularFile(source)
       let to = try state.regularFile(destination)
-      guard offset < from.row.size else { return 0 }
+      guard offset < from.row.size else { return (0, false) }
       let count = min(length, from.row.size - offset)
-      if state.answered[caller.request] != nil { return count }
+      if state.answered[caller.request] != nil { return (count, true) }
       try state.checkWritable(destination)
       guard destinationOffset <= Self.largestFile - count else { throw POSIXError(EFBIG) }
       if from === to, offset < destinationOffset + count, destinationOffset < offset + count {
@@ -298,14 +322,15 @@ extension FileSystem {
       let present = try state.allocated(to, in: range)
       let shared = try state.allocated(from, in: offset..<offset + count)
       try checkQuota(state, to, adding: shared - min(shared, present))
+      let mode = Self.withoutSetID(to.row.mode, caller, group: to.row.gid)
       try state.perform(
         .copyRange(
           Operation.CopyRange(
             source: source, sourceOffset: offset, destination: destination, destinationOffset: destinationOffset,
-            length: count, mode: Self.withoutSetID(to.row.mode),
+            length: count, mode: mode,
             dropsCapability: try state.extendedAttributes(to)[State.capabilityName] != nil, time: nanosecondsNow())),
         caller)
-      return count
+      return (count, mode != nil)
     }
   }
 

@@ -8,10 +8,10 @@ extension FileSystem {
   public func lookup(_ parent: NodeID, _ name: [UInt8]) throws(POSIXError) -> Attributes {
     if parent.volume == 0, let volume = volume(at: parent, name) { try waitUntilSettled(volume) }
     return try withState { (state) throws(POSIXError) in
+      // Asked for by open_by_handle_at and NFS, which know a node, of whatever type, and not its path.
+      if name == [0x2E] { return try counted(state, parent) }
       let directory = try state.directory(parent)
       guard name.count <= 255 else { throw POSIXError(ENAMETOOLONG) }
-      // Asked for by open_by_handle_at and NFS, which know a node and not its path.
-      if name == [0x2E] { return try counted(state, parent) }
       if name == [0x2E, 0x2E] { return try counted(state, try parentNode(state, directory)) }
       guard let entry = try state.entry(directory, name) else { throw POSIXError(ENOENT) }
       let node = try state.node(State.target(entry, in: parent.volume))

@@ -21,10 +21,20 @@ extension RequestHandler {
     var arguments = request.arguments
     let range = try arguments.take(fuse_write_in.self)
     let bytes = try arguments.takeBytes(Int(range.size))
-    try fileSystem.write(
+    let changesMode = try fileSystem.write(
       request.node, offset: range.offset, bytes: bytes,
       clearSetID: range.write_flags & UInt32(FUSE_WRITE_KILL_SUIDGID) != 0, caller(request))
+    if changesMode { forgetMode(request.node) }
     return reply.store(fuse_write_out(size: range.size, padding: 0))
+  }
+
+  /// Has the kernel ask for the attributes again. After a write it does so by itself for size and times, and goes on
+  /// believing in the mode, by which it grants set-user-ID to what is executed.
+  ///
+  /// Attributes only: that takes no lock that somebody who waits for us may hold.
+  private func forgetMode(_ node: NodeID) {
+    let body = fuse_notify_inval_inode_out(ino: node.rawValue, off: -1, len: 0)
+    Invalidator.notify(descriptor, Int32(FUSE_NOTIFY_INVAL_INODE.rawValue), withUnsafeBytes(of: body) { [UInt8]($0) })
   }
 
   func synchronize(_ request: Request) throws(POSIXError) -> Int {
@@ -46,7 +56,9 @@ extension RequestHandler {
     case CAIRN_FALLOC_INSERT_RANGE: mode = .insertRange
     default: throw POSIXError(EOPNOTSUPP)
     }
-    try fileSystem.allocate(request.node, mode, offset: detail.offset, length: detail.length, caller(request))
+    let changesMode = try fileSystem.allocate(
+      request.node, mode, offset: detail.offset, length: detail.length, caller(request))
+    if changesMode { forgetMode(request.node) }
     return 0
   }
 
@@ -78,8 +90,11 @@ extension RequestHandler {
   private func copy(_ request: Request, atMost limit: UInt64) throws(POSIXError) -> UInt64 {
     var arguments = request.arguments
     let detail = try arguments.take(fuse_copy_file_range_in.self)
-    return try fileSystem.copyRange(
-      request.node, offset: detail.off_in, to: NodeID(rawValue: detail.nodeid_out), offset: detail.off_out,
-      length: min(detail.len, limit), caller(request))
+    let destination = NodeID(rawValue: detail.nodeid_out)
+    let copy = try fileSystem.copyRange(
+      request.node, offset: detail.off_in, to: destination, offset: detail.off_out, length: min(detail.len, limit),
+      caller(request))
+    if copy.changesMode { forgetMode(destination) }
+    return copy.count
   }
 }

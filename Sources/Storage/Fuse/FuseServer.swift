@@ -74,7 +74,8 @@ public final class FuseServer: Sendable {
     }
     device = entry.device
     receiver = RequestReceiver(descriptor: mount.descriptor)
-    handler = RequestHandler(fileSystem: fileSystem, mountNumber: mount.record.mountNumber)
+    handler = RequestHandler(
+      fileSystem: fileSystem, descriptor: mount.descriptor, mountNumber: mount.record.mountNumber)
     invalidator = Invalidator(descriptor: mount.descriptor)
     do throws(FuseError) {
       try Mount.setReadAhead(device: device, kilobytes: options.readAheadKilobytes)

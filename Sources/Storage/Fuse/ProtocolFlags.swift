@@ -19,7 +19,6 @@ struct ProtocolFlags: OptionSet {
   static let dontMask = ProtocolFlags(rawValue: 1 << 6)
   static let readDirectoryPlus = ProtocolFlags(rawValue: 1 << 13)
   static let readDirectoryPlusAuto = ProtocolFlags(rawValue: 1 << 14)
-  static let asyncDirectIO = ProtocolFlags(rawValue: 1 << 15)
   static let noOpenSupport = ProtocolFlags(rawValue: 1 << 17)
   static let parallelDirectoryOperations = ProtocolFlags(rawValue: 1 << 18)
   static let posixACL = ProtocolFlags(rawValue: 1 << 20)
@@ -37,9 +36,10 @@ struct ProtocolFlags: OptionSet {
   /// Left out on purpose: WRITEBACK_CACHE (the kernel would own sizes and times, and an error would
   /// be met after write() returned), AUTO_INVAL_DATA (nobody changes a file behind the kernel's
   /// back), POSIX_LOCKS and FLOCK_LOCKS (on one host the kernel's own locks are complete),
-  /// ATOMIC_O_TRUNC (there is no OPEN to carry it).
+  /// ATOMIC_O_TRUNC (there is no OPEN to carry it), ASYNC_DIO (when an asynchronous direct write ends, the kernel does
+  /// not drop the pages that were read into its cache meanwhile, and shows the old bytes ever after).
   static let wanted: ProtocolFlags = [
-    .asyncRead, .exportSupport, .bigWrites, .dontMask, .readDirectoryPlus, .readDirectoryPlusAuto, .asyncDirectIO,
+    .asyncRead, .exportSupport, .bigWrites, .dontMask, .readDirectoryPlus, .readDirectoryPlusAuto,
     .noOpenSupport, .parallelDirectoryOperations, .posixACL, .maxPages, .cacheSymlinks, .noOpenDirectorySupport,
     .explicitInvalidation, .handleKillPrivilegesV2, .setXattrExtended, .initExtended, .hasResend,
   ]

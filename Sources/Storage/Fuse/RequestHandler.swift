@@ -18,6 +18,8 @@ struct RequestHandler: Sendable {
   }
 
   let fileSystem: FileSystem
+  /// The open `/dev/fuse`, for notifications that must arrive before an answer.
+  let descriptor: Int32
   /// Goes into the upper half of ``Caller/request``, see ``caller(_:)``.
   let mountNumber: UInt32
 

@@ -44,7 +44,8 @@ struct CairnFSD: ParsableCommand {
     var keeper = Keeper.Configuration(
       mountPoint: configuration.storage.mount, executable: try executablePath(),
       arguments: Array(CommandLine.arguments.dropFirst()), log: { logger.error("\($0)") })
-    keeper.source = "cairn"
+    // Tells the mounts of several stores apart in what mount(8), df(1) and findmnt(8) print.
+    keeper.source = configuration.storage.directory
     let code = try Keeper.run(keeper)
     // A server that stopped by itself has removed it; one that crashed too often has not.
     if let place = configuration.storage.persistentMount { try BindMount.clear(place) }

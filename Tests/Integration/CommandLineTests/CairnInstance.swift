@@ -86,8 +86,15 @@ final class CairnInstance {
     guard process.terminationStatus == 0 else {
       throw Problem(description: "`cairn system up` ended with \(process.terminationStatus)")
     }
-    let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
-    guard !mounts.contains(directory) else { throw Problem(description: "something is still mounted") }
+    guard !(try mounts()).contains(directory) else { throw Problem(description: "something is still mounted") }
+  }
+
+  /// The mounts that this process sees. Not by String(contentsOfFile:), which reads one page of a file that claims to
+  /// be empty.
+  func mounts() throws -> String {
+    let table = try FileHandle(forReadingAtPath: "/proc/self/mountinfo")?.readToEnd()
+    guard let table, !table.isEmpty else { throw Problem(description: "/proc/self/mountinfo can't be read") }
+    return String(decoding: table, as: UTF8.self)
   }
 
   private func killDaemons() {

@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "MountCalls.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/aio_abi.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -46,6 +48,38 @@ void call_become(unsigned uid, unsigned gid) {
   syscall(SYS_setgroups, 0, NULL);
   setfsgid(gid);
   setfsuid(uid);
+}
+
+int call_mode(const char *path) {
+  struct statx result;
+  if (statx(AT_FDCWD, path, 0, STATX_MODE, &result) != 0) return -1;
+  return result.stx_mode;
+}
+
+int call_name_to_handle(const char *path, void *handle) {
+  struct file_handle *result = handle;
+  int mount;
+  result->handle_bytes = CALL_HANDLE_SIZE - sizeof *result;
+  return name_to_handle_at(AT_FDCWD, path, result, &mount, 0);
+}
+
+int call_open_by_handle(int mount, void *handle, int flags) { return open_by_handle_at(mount, handle, flags); }
+
+ssize_t call_asynchronous_write(int file, const void *bytes, size_t count, int64_t offset) {
+  aio_context_t context = 0;
+  if (syscall(SYS_io_setup, 1, &context) != 0) return -1;
+  struct iocb request = {.aio_lio_opcode = IOCB_CMD_PWRITE,
+                         .aio_fildes = file,
+                         .aio_buf = (uintptr_t)bytes,
+                         .aio_nbytes = count,
+                         .aio_offset = offset};
+  struct iocb *requests[] = {&request};
+  struct io_event event = {.res = -EIO};
+  if (syscall(SYS_io_submit, context, 1, requests) == 1) syscall(SYS_io_getevents, context, 1, 1, &event, NULL);
+  syscall(SYS_io_destroy, context);
+  if (event.res >= 0) return event.res;
+  errno = (int)-event.res;
+  return -1;
 }
 
 int call_make_device(const char *path, unsigned mode, unsigned major, unsigned minor) {

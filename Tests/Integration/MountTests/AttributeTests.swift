@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import MountCalls
 import Testing
@@ -114,6 +115,46 @@ struct AttributeTests {
       try prepare(0o6777)
       #expect(chown(path, 2000, 2000) == 0)
       try #expect(permissions(path) == 0o777)
+    }
+  }
+
+  @Test func theKernelLearnsThatSetUserIDIsGoneEvenIfItAsksForNothingElse() throws {
+    try withMount { store in
+      let path = store.path("program")
+      try writeFile(path, [UInt8](repeating: 7, count: 100_000))
+      let source = store.path("source")
+      try writeFile(source, [UInt8](repeating: 8, count: 100_000))
+      try check(chown(path, 1000, 1000), "chown", path)
+      func mode(after mode: mode_t, _ change: @escaping @Sendable (Int32) -> Int32, by user: UInt32) throws -> Int32 {
+        try check(chmod(path, mode), "chmod", path)
+        #expect(call_mode(path) == Int32(S_IFREG | mode))
+        let failure = asUser(user) { () -> Int32 in
+          let descriptor = open(path, O_RDWR)
+          defer { close(descriptor) }
+          return errorCode { change(descriptor) }
+        }
+        #expect(failure == 0)
+        return call_mode(path) & 0o7777
+      }
+      let changes: [@Sendable (Int32) -> Int32] = [
+        { Int32(pwrite($0, "x", 1, 0)) },
+        { cairn_fallocate($0, 0, 50_000, 100_000) },
+        { cairn_fallocate($0, Int32(CAIRN_FALLOC_PUNCH_HOLE | CAIRN_FALLOC_KEEP_SIZE), 5000, 9000) },
+        { cairn_fallocate($0, Int32(CAIRN_FALLOC_ZERO_RANGE), 50_000, 100_000) },
+        { destination in
+          let from = open(source, O_RDONLY)
+          defer { close(from) }
+          return Int32(call_copy_file_range(from, 0, destination, 0, 50_000))
+        },
+      ]
+      for change in changes {
+        try #expect(mode(after: 0o6777, change, by: 1000) == 0o777)
+        try #expect(mode(after: 0o2777, change, by: 1000) == 0o777)
+        try #expect(mode(after: 0o6767, change, by: 1000) == 0o2767)
+        try #expect(mode(after: 0o6777, change, by: 0) == 0o6777)
+      }
+      // By others than the file's group, set-group-ID goes even without execution for the group.
+      for change in changes.dropFirst() { try #expect(mode(after: 0o6767, change, by: 1001) == 0o767) }
     }
   }
 

@@ -75,6 +75,34 @@ struct DataTests {
     }
   }
 
+  @Test func whatAsynchronousDirectIOWroteIsSeenThroughThePageCache() throws {
+    try withMount { store in
+      let count = 64 << 10
+      let path = store.path("a")
+      try writeFile(path, [UInt8](repeating: 0, count: count))
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 4096)
+      defer { buffer.deallocate() }
+      // Somebody who brings the file into the page cache again and again.
+      let reading = Monitor(true)
+      let reader = WorkerThread(name: "reader") {
+        while reading.withLock({ $0 }) { _ = try? readFile(path) }
+      }
+      defer {
+        reading.withLock { $0 = false }
+        reader.join()
+      }
+      try withFile(path, O_RDWR | Int32(CALL_O_DIRECT)) { descriptor in
+        for round in 1...100 {
+          memset(buffer.baseAddress!, Int32(round), count)
+          #expect(call_asynchronous_write(descriptor, buffer.baseAddress!, count, 0) == count)
+          let seen = try readFile(path)
+          let isSame = seen == [UInt8](repeating: UInt8(round), count: count)
+          #expect(isSame, "in round \(round)")
+        }
+      }
+    }
+  }
+
   @Test func truncationCutsAndExtendsWithZeros() throws {
     try withMount { store in
       let content = noise(150_000)

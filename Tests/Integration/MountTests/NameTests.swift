@@ -1,8 +1,41 @@
 import Glibc
+import Linux
+import MountCalls
 import Testing
 
 @Suite("Names on the mount", .timeLimit(.minutes(1)))
 struct NameTests {
+  @Test func aHandleOpensWhatTheKernelHasForgotten() throws {
+    try withMount { store in
+      try shell("mkdir \(store.path("directory"))")
+      try writeFile(store.path("directory/file"), "content")
+      func handle(_ name: String) throws -> [UInt8] {
+        var handle = [UInt8](repeating: 0, count: Int(CALL_HANDLE_SIZE))
+        try check(call_name_to_handle(store.path(name), &handle), "name_to_handle_at", name)
+        return handle
+      }
+      var file = try handle("directory/file")
+      var directory = try handle("directory")
+      try withFile(store.root, O_RDONLY | O_DIRECTORY) { root in
+        for isGone in [false, true] {
+          if isGone { try check(unlink(store.path("directory/file")), "unlink", "directory/file") }
+          // Directory entries and inodes that nobody uses.
+          try writeFile("/proc/sys/vm/drop_caches", "2")
+          let found = call_open_by_handle(root, &directory, O_RDONLY | O_DIRECTORY)
+          #expect(found >= 0, "\(SystemError("open_by_handle_at", "directory"))")
+          close(found)
+          if isGone {
+            #expect(errorCode { call_open_by_handle(root, &file, O_RDONLY) } == ESTALE)
+          } else {
+            let descriptor = try check(call_open_by_handle(root, &file, O_RDONLY), "open_by_handle_at", "file")
+            defer { close(descriptor) }
+            try #expect(readRange(descriptor, at: 0, count: 100) == Array("content".utf8))
+          }
+        }
+      }
+    }
+  }
+
   @Test func aFileMadeIsFoundListedAndRemoved() throws {
     try withMount { store in
       try writeFile(store.path("a"), "hello")

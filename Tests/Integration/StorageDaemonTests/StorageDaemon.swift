@@ -66,8 +66,11 @@ final class StorageDaemon {
   }
 
   var mounts: [String] {
-    let table = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
-    return table.split(separator: "\n").map(String.init).filter { $0.contains(directory) }
+    // Not String(contentsOfFile:), which reads one page of a file that claims to be empty.
+    let table = try? FileHandle(forReadingAtPath: "/proc/self/mountinfo")?.readToEnd()
+    return String(decoding: table ?? Data(), as: UTF8.self).split(separator: "\n").map(String.init).filter {
+      $0.contains(directory)
+    }
   }
 
   var messages: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }

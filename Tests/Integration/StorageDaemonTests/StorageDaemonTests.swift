@@ -22,6 +22,8 @@ import Testing
     try await withDaemon { daemon in
       try await daemon.start()
       #expect(daemon.mounts.count == 2)
+      // What is mounted says which store it is of.
+      #expect(daemon.mounts.allSatisfy { $0.contains(" fuse.cairn \(daemon.directory)/store ") })
       let text = String(repeating: "what a line of text. ", count: 50_000)
       try text.write(toFile: daemon.persistent + "/file", atomically: true, encoding: .utf8)
       let seen = try String(contentsOfFile: daemon.mount + "/storage/file", encoding: .utf8)

@@ -123,7 +123,7 @@ func brokenTreesAreReportedWithSentences(sql: String, sentence: String) throws {
           fileSystem.forget(old.node, count: .max / 2)
         }
         let node = try fileSystem.make(root, name, NewNode(mode: FileType.regular | 0o644), Caller()).node
-        try random(60_000, seed: count).withUnsafeBytes {
+        _ = try random(60_000, seed: count).withUnsafeBytes {
           try fileSystem.write(node, offset: 0, bytes: $0, clearSetID: false, Caller())
         }
       } catch { reports.add("\(error)") }

@@ -24,7 +24,7 @@ import Testing
   }
 
   private func write(_ node: NodeID, _ bytes: ArraySlice<UInt8>, at offset: UInt64) throws {
-    try bytes.withUnsafeBytes {
+    _ = try bytes.withUnsafeBytes {
       try fileSystem.write(node, offset: offset, bytes: $0, clearSetID: false, Caller())
     }
   }

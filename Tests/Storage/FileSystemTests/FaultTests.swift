@@ -101,7 +101,7 @@ private let histories = getenv("CAIRN_FAULTS").flatMap { Int(String(cString: $0)
         bytes[index] = UInt8.random(in: 0...255, using: &generator)
       }
       let node = try fileSystem.make(root, [number], NewNode(mode: FileType.regular | 0o644), Caller()).node
-      try bytes.withUnsafeBytes { try fileSystem.write(node, offset: 0, bytes: $0, clearSetID: false, Caller()) }
+      _ = try bytes.withUnsafeBytes { try fileSystem.write(node, offset: 0, bytes: $0, clearSetID: false, Caller()) }
       return bytes
     }
     for round in 0..<2 {
@@ -142,7 +142,7 @@ private let histories = getenv("CAIRN_FAULTS").flatMap { Int(String(cString: $0)
     let volume = try fileSystem.createVolume(VolumeRequest(kind: .persistent, path: "storage"))
     let root = NodeID(volume: volume.id, inode: volume.root)
     let node = try fileSystem.make(root, [1], NewNode(mode: FileType.regular | 0o644), Caller()).node
-    try ModelRun.pool.withUnsafeBytes {
+    _ = try ModelRun.pool.withUnsafeBytes {
       try fileSystem.write(node, offset: 0, bytes: $0, clearSetID: false, Caller())
     }
     disk.setCapacity(disk.usedBytes)

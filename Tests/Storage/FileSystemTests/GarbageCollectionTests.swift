@@ -266,7 +266,7 @@ import Testing
           let name = Array("w\(writer)-\(count)".utf8)
           count += 1
           let node = try fileSystem.make(root, name, NewNode(mode: FileType.regular | 0o644), Caller()).node
-          try content.withUnsafeBytes {
+          _ = try content.withUnsafeBytes {
             try fileSystem.write(node, offset: 0, bytes: $0, clearSetID: false, Caller())
           }
           files.append((name, node, seed))

@@ -303,6 +303,13 @@ struct Model {
     return result == mode & 0o7777 ? nil : result
   }
 
+  private static func withoutSetID(_ mode: UInt32, _ caller: Caller, group: UInt32) -> UInt32? {
+    if caller.uid == 0 { return nil }
+    var result = mode & 0o7777 & ~0o4000
+    if mode & 0o10 != 0 || caller.gid != group { result &= ~0o2000 }
+    return result == mode & 0o7777 ? nil : result
+  }
+
   func attribute(_ id: NodeID, _ name: [UInt8]) throws(POSIXError) -> [UInt8] {
     guard let value = try node(id).attributes[name] else { throw POSIXError(ENODATA) }
     return value
@@ -355,7 +362,7 @@ struct Model {
   }
 
   mutating func allocate(
-    _ id: NodeID, _ mode: AllocationMode, _ range: Range<UInt64>
+    _ id: NodeID, _ mode: AllocationMode, _ range: Range<UInt64>, _ caller: Caller = Caller()
   ) throws(POSIXError) {
     if range.isEmpty { throw POSIXError(EINVAL) }
     let inode = try file(id)
@@ -376,11 +383,14 @@ struct Model {
       case .collapseRange: inode.content.collapse(range)
       case .insertRange: inode.content.insert(range)
       }
+      if let mode = Self.withoutSetID(inode.mode, caller, group: inode.gid) { inode.mode = inode.type | mode }
+      inode.dropCapability()
     }
   }
 
   mutating func copy(
-    _ source: NodeID, offset: UInt64, to destination: NodeID, offset target: UInt64, length: UInt64
+    _ source: NodeID, offset: UInt64, to destination: NodeID, offset target: UInt64, length: UInt64,
+    _ caller: Caller = Caller()
   ) throws(POSIXError) -> UInt64 {
     let from = try file(source)
     let to = try file(destination)
@@ -393,7 +403,7 @@ struct Model {
     try checkByteQuota(destination.volume, adding: shared - min(shared, present))
     change(destination, [.modified, .changed]) { inode in
       inode.content.copy(from: from.content, offset..<offset + count, to: target)
-      if let mode = Self.withoutSetID(inode.mode) { inode.mode = inode.type | mode }
+      if let mode = Self.withoutSetID(inode.mode, caller, group: inode.gid) { inode.mode = inode.type | mode }
       inode.dropCapability()
     }
     return count

@@ -427,10 +427,11 @@ extension ModelRun {
       if case .insertRange = mode, (try? model.node(id).content.size) ?? 0 > 60 << 20 { return }
     default: break
     }
+    let caller = caller()
     try both("allocate \(mode) \(id) at \(offset), \(length) bytes") {
-      try fileSystem.allocate(id, mode, offset: offset, length: length, Caller())
+      try fileSystem.allocate(id, mode, offset: offset, length: length, caller)
     } _: { model, _ in
-      try model.allocate(id, mode, offset..<offset + length)
+      try model.allocate(id, mode, offset..<offset + length, caller)
     }
     try compareAround(id, offset)
     try compareAround(id, offset + length)
@@ -442,10 +443,11 @@ extension ModelRun {
     let offset = size(source) / 2
     let target = size(destination)
     let length = UInt64(random(random(4) == 0 ? 20 << 20 : 300_000))
+    let caller = caller()
     try both("copy \(length) bytes of \(source) at \(offset) to \(destination) at \(target)") {
-      try fileSystem.copyRange(source, offset: offset, to: destination, offset: target, length: length, Caller())
+      try fileSystem.copyRange(source, offset: offset, to: destination, offset: target, length: length, caller).count
     } _: { model, count in
-      let expected = try model.copy(source, offset: offset, to: destination, offset: target, length: length)
+      let expected = try model.copy(source, offset: offset, to: destination, offset: target, length: length, caller)
       if let count, count != expected {
         throw Disagreement(description: "\(count) bytes copied instead of \(expected)")
       }

@@ -124,11 +124,14 @@ final class ModelRun {
   /// has frozen the state, and before memory refers to chunks.
   private func whileCatalogIsWritten(_ body: () throws -> Void) throws {
     guard case .simulated(let disk, _) = store, !isFaulty, random(2) == 0 else { return try body() }
-    // It is called on the thread that writes to the catalog, which is this one.
+    // It is called on the thread that writes to the catalog, which is this one, or that of the file system where an
+    // earlier checkpoint failed and it tries again by itself.
+    let thread = pthread_self()
     nonisolated(unsafe) let run = self
     nonisolated(unsafe) var failure: (any Error)?
     nonisolated(unsafe) var isInStep = false
     disk.before { call, path in
+      guard pthread_equal(thread, pthread_self()) != 0 else { return }
       guard call == .write, path == "catalog.db-wal", failure == nil, !isInStep, run.random(3) == 0 else { return }
       isInStep = true
       defer { isInStep = false }

@@ -58,7 +58,7 @@ import Testing
     let other = try after.createVolume(VolumeRequest(kind: .workspace))
     let file = try after.make(
       NodeID(volume: other.id, inode: other.root), [0x67], NewNode(mode: FileType.regular | 0o644), Caller())
-    try content(2, 30_000).withUnsafeBytes {
+    _ = try content(2, 30_000).withUnsafeBytes {
       try after.write(file.node, offset: 0, bytes: $0, clearSetID: false, Caller())
     }
     try after.checkpoint()
@@ -77,7 +77,7 @@ import Testing
     let root = NodeID(volume: source.id, inode: source.root)
     let bytes = content(3, 100_000)
     let file = try fileSystem.make(root, [0x66], NewNode(mode: FileType.regular | 0o644), Caller())
-    try bytes.withUnsafeBytes { try fileSystem.write(file.node, offset: 0, bytes: $0, clearSetID: false, Caller()) }
+    _ = try bytes.withUnsafeBytes { try fileSystem.write(file.node, offset: 0, bytes: $0, clearSetID: false, Caller()) }
     // Somebody looks at the snapshot as soon as the catalog is being written.
     let look = Monitor<Result<[UInt8], any Error>?>(nil)
     let isBegun = Mutex(false)

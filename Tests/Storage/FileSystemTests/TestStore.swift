@@ -66,7 +66,7 @@ final class TestStore {
   }
 
   func overwrite(_ node: NodeID, at offset: UInt64, _ bytes: [UInt8]) throws {
-    try bytes.withUnsafeBytes {
+    _ = try bytes.withUnsafeBytes {
       try fileSystem.write(node, offset: offset, bytes: $0, clearSetID: false, Caller())
     }
   }

@@ -24,4 +24,12 @@ ssize_t call_list_attributes(const char *path, char *list, size_t size);
 int call_remove_attribute(const char *path, const char *name);
 /// Makes the calling thread act on files as somebody else, without privileges.
 void call_become(unsigned uid, unsigned gid);
+/// The mode, asked for without any other attribute.
+int call_mode(const char *path);
+enum { CALL_HANDLE_SIZE = 8 + 128 };
+/// Stores a handle of the file, CALL_HANDLE_SIZE bytes.
+int call_name_to_handle(const char *path, void *handle);
+int call_open_by_handle(int mount, void *handle, int flags);
+/// Writes by asynchronous I/O, and waits for the end of it.
+ssize_t call_asynchronous_write(int file, const void *bytes, size_t count, int64_t offset);
 int call_make_device(const char *path, unsigned mode, unsigned major, unsigned minor);
