@@ -184,8 +184,11 @@ let tests: [Target] = [
     dependencies: ["CSQLite", "Catalog", "Chunks", "FileSystem", "Journal", "Linux", "TestSupport"],
     path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
+  .executableTarget(
+    name: "log-disk", dependencies: ["CFuse3"], path: "Tests/Integration/LogDisk", swiftSettings: settings),
   .testTarget(
-    name: "StorageDaemonTests", dependencies: ["cairnfsd", "Linux", "StorageAPI", "UnixHTTP"],
+    name: "StorageDaemonTests",
+    dependencies: ["Chunks", "Linux", "StorageAPI", "TestSupport", "UnixHTTP", "cairnfsd", "log-disk"],
     path: "Tests/Integration/StorageDaemonTests", swiftSettings: settings),
   .testTarget(
     name: "CommandLineTests", dependencies: ["cairn", "cairnd", "cairnfsd"],
