@@ -187,6 +187,10 @@ let tests: [Target] = [
   .executableTarget(
     name: "log-disk", dependencies: ["CFuse3"], path: "Tests/Integration/LogDisk", swiftSettings: settings),
   .testTarget(
+    name: "FuseTests",
+    dependencies: ["CFuse3", "CFuseShim", "Catalog", "FileSystem", "Fuse", "Linux", "TestSupport"],
+    path: "Tests/Storage/FuseTests", swiftSettings: settings),
+  .testTarget(
     name: "StorageDaemonTests",
     dependencies: ["Chunks", "Linux", "StorageAPI", "TestSupport", "UnixHTTP", "cairnfsd", "log-disk"],
     path: "Tests/Integration/StorageDaemonTests", swiftSettings: settings),
