@@ -9,6 +9,9 @@ final class StorageDaemon {
   let directory: String
   /// Where its store is.
   let store: String
+  /// What is started; nil: the cairnfsd that lies beside the tests.
+  var program: URL?
+  var arguments: [String] = []
   private var process: Process?
 
   var mount: String { directory + "/mount" }
@@ -36,8 +39,8 @@ final class StorageDaemon {
   /// A cairnfsd with this configuration; its messages go to the log.
   func spawn() throws -> Process {
     let process = Process()
-    process.executableURL = try builtProgram("cairnfsd")
-    process.arguments = ["--config", directory + "/cairn.yaml"]
+    process.executableURL = try program ?? builtProgram("cairnfsd")
+    process.arguments = ["--config", directory + "/cairn.yaml"] + arguments
     let descriptor = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     if descriptor < 0 { throw SystemError("open", log) }
     process.standardError = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
@@ -68,7 +71,7 @@ final class StorageDaemon {
   }
 
   var mounts: [String] {
-    let table = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
+    let table = (try? mountTable()) ?? ""
     return table.split(separator: "\n").map(String.init).filter { $0.contains(directory) }
   }
 
@@ -81,6 +84,15 @@ final class StorageDaemon {
     for path in [persistent, mount] { while umount2(path, Int32(MNT_DETACH)) == 0 {} }
     try? FileManager.default.removeItem(atPath: directory)
   }
+}
+
+/// What is mounted. Foundation's readers of whole files take the first short read for the end, and the kernel makes
+/// one of each 4 KiB of this file.
+func mountTable() throws -> String {
+  let file = try FileHandle(forReadingFrom: URL(filePath: "/proc/self/mountinfo"))
+  var bytes = Data()
+  while case let piece = try file.read(upToCount: 65_536) ?? Data(), !piece.isEmpty { bytes += piece }
+  return String(decoding: bytes, as: UTF8.self)
 }
 
 /// A program of this package, which SwiftPM builds beside the tests.
