@@ -185,8 +185,15 @@ let tests: [Target] = [
     dependencies: ["CSQLite", "Catalog", "Chunks", "FileSystem", "Journal", "Linux", "TestSupport"],
     path: "Tests/Storage/FileSystemTests",
     swiftSettings: settings),
+  .executableTarget(
+    name: "log-disk", dependencies: ["CFuse3"], path: "Tests/Integration/LogDisk", swiftSettings: settings),
   .testTarget(
-    name: "StorageDaemonTests", dependencies: ["cairnfsd", "Linux", "StorageAPI", "UnixHTTP"],
+    name: "FuseTests",
+    dependencies: ["CFuse3", "CFuseShim", "Catalog", "FileSystem", "Fuse", "Linux", "TestSupport"],
+    path: "Tests/Storage/FuseTests", swiftSettings: settings),
+  .testTarget(
+    name: "StorageDaemonTests",
+    dependencies: ["Chunks", "Linux", "StorageAPI", "TestSupport", "UnixHTTP", "cairnfsd", "log-disk"],
     path: "Tests/Integration/StorageDaemonTests", swiftSettings: settings),
   .testTarget(
     name: "CommandLineTests", dependencies: ["cairn", "cairnd", "cairnfsd"],

@@ -310,7 +310,7 @@ extension FileSystem {
     try withState { (state) throws(POSIXError) in
       let from = try state.regularFile(source)
       let to = try state.regularFile(destination)
-      guard offset < from.row.size else { return (0, false) }
+      guard offset < from.row.size, length > 0 else { return (0, false) }
       let count = min(length, from.row.size - offset)
       if state.answered[caller.request] != nil { return (count, true) }
       try state.checkWritable(destination)

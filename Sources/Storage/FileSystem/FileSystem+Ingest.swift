@@ -87,7 +87,7 @@ private struct TreeBuilder {
         directories[entry.path] = made.node
         directoryTimes.append((made.node, entry.modified))
       case .symbolicLink(let target):
-        guard (1...4095).contains(target.count) else { throw POSIXError(EINVAL) }
+        guard (1...FileSystem.longestTarget).contains(target.count) else { throw POSIXError(EINVAL) }
         let made = try fileSystem.make(
           parent, [UInt8](name), NewNode(mode: FileType.symbolicLink | 0o777, target: target), caller)
         try setTime(made.node, entry.modified)

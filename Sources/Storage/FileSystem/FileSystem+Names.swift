@@ -5,6 +5,9 @@ import Linux
 
 // Operations on names: each checks, journals and carries out its change under the lock.
 extension FileSystem {
+  /// Bytes of a symbolic link's target: PATH_MAX less the NUL, and all that READLINK has room for.
+  static let longestTarget = 4095
+
   public func lookup(_ parent: NodeID, _ name: [UInt8]) throws(POSIXError) -> Attributes {
     if parent.volume == 0, let volume = volume(at: parent, name) { try waitUntilSettled(volume) }
     return try withState { (state) throws(POSIXError) in
@@ -38,7 +41,10 @@ extension FileSystem {
   /// back at once, so a count below zero says the same as zero.
   public func forget(_ node: NodeID, count: UInt64) {
     lock.withLock { state in
-      state.nodes[node]?.lookups -= Int64(clamping: count)
+      if let known = state.nodes[node] {
+        let (left, overflow) = known.lookups.subtractingReportingOverflow(Int64(clamping: count))
+        known.lookups = overflow ? .min : left
+      }
       guard state.orphans.contains(node), state.volumes[node.volume]?.row.sealed == false else { return }
       do throws(POSIXError) {
         guard try state.node(node).lookups <= 0 else { return }
@@ -94,6 +100,19 @@ extension FileSystem {
     guard !name.contains(0x2F), !name.contains(0) else { throw POSIXError(EINVAL) }
   }
 
+  /// Refuses what no kernel asks for: an unknown type, and a link's target that could not be read back.
+  private func checkNew(_ new: NewNode) throws(POSIXError) {
+    switch new.mode & FileType.mask {
+    case FileType.regular, FileType.directory, FileType.fifo, FileType.socket, FileType.blockDevice,
+      FileType.characterDevice:
+      break
+    case FileType.symbolicLink:
+      guard !new.target.isEmpty else { throw POSIXError(ENOENT) }
+      guard new.target.count <= Self.longestTarget else { throw POSIXError(ENAMETOOLONG) }
+    default: throw POSIXError(EINVAL)
+    }
+  }
+
   private func checkInodeQuota(_ state: State, _ id: VolumeID) throws(POSIXError) {
     let row = try state.volume(id).row
     if row.quotaInodes > 0 && row.usedInodes >= row.quotaInodes { throw POSIXError(EDQUOT) }
@@ -108,6 +127,7 @@ extension FileSystem {
       let directory = try state.directory(parent)
       try state.checkWritable(parent)
       try checkName(name)
+      try checkNew(new)
       guard directory.row.linkCount > 0 else { throw POSIXError(ENOENT) }
       guard try state.entry(directory, name) == nil else { throw POSIXError(EEXIST) }
       let operation = try newInode(state, directory, name, new, caller)

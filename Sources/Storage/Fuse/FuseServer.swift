@@ -160,7 +160,7 @@ public final class FuseServer: Sendable {
   }
 
   private func answer(_ request: Request, _ reply: borrowing ReplyBuffer) {
-    counters.count(request.opcode)
+    counters.count(request.opcode, isResent: request.unique & Request.resent != 0)
     do throws(POSIXError) {
       switch try handler.handle(request, reply) {
       case .reply(let count): reply.send(mount.descriptor, unique: request.unique, count: count)

@@ -18,15 +18,19 @@ final class RequestCounters: Sendable {
   }
 
   private let counters = RequestCounters.names.map { _ in Counter() }
+  private let resent = Counter()
 
-  func count(_ opcode: UInt32) {
+  func count(_ opcode: UInt32, isResent: Bool) {
+    if isResent { resent.value.wrappingAdd(1, ordering: .relaxed) }
     guard Int(opcode) < counters.count else { return }
     counters[Int(opcode)].value.wrappingAdd(1, ordering: .relaxed)
   }
 
-  /// Those that are not 0, by name.
+  /// Those that are not 0, by name. Those that the kernel sent again after a takeover count as RESENT too.
   var all: [String: UInt64] {
     var result: [String: UInt64] = [:]
+    let again = resent.value.load(ordering: .relaxed)
+    if again > 0 { result["RESENT"] = again }
     for (name, counter) in zip(RequestCounters.names, counters) {
       let value = counter.value.load(ordering: .relaxed)
       if let name, value > 0 { result[name] = value }

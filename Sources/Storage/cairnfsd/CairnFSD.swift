@@ -17,6 +17,12 @@ struct CairnFSD: ParsableCommand {
   @Option(help: ArgumentHelp("The configuration file.", valueName: "file"))
   var config: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "How often within a minute a server that crashed is started again, before the mount is given up.",
+      valueName: "number"))
+  var restartLimit = 5
+
   func run() throws {
     let environment = processEnvironment()
     StandardErrorLog.bootstrap(environment: environment)
@@ -46,6 +52,7 @@ struct CairnFSD: ParsableCommand {
       arguments: Array(CommandLine.arguments.dropFirst()), log: { logger.error("\($0)") })
     // Tells the mounts of several stores apart in what mount(8), df(1) and findmnt(8) print.
     keeper.source = configuration.storage.directory
+    keeper.restartLimit = restartLimit
     let code = try Keeper.run(keeper)
     // A server that stopped by itself has removed it; one that crashed too often has not.
     if let place = configuration.storage.persistentMount { try BindMount.clear(place) }

@@ -7,6 +7,11 @@ import UnixHTTP
 /// A cairnfsd with a store, a mount and sockets in a directory of its own.
 final class StorageDaemon {
   let directory: String
+  /// Where its store is.
+  let store: String
+  /// What is started; nil: the cairnfsd that lies beside the tests.
+  var program: URL?
+  var arguments: [String] = []
   private var process: Process?
 
   var mount: String { directory + "/mount" }
@@ -16,13 +21,15 @@ final class StorageDaemon {
   /// The process that was started: the keeper of the mount.
   var keeper: pid_t { process?.processIdentifier ?? 0 }
 
-  init() throws {
+  /// `store`: a directory for the store, where it is not to lie beside the rest.
+  init(store: String? = nil) throws {
     directory = "/tmp/cairn-service.\(getpid()).\(UInt32.random(in: 0 ... .max))"
+    self.store = store ?? directory + "/store"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     let text = """
       run_dir: \(directory)/run
       storage:
-        dir: \(directory)/store
+        dir: \(self.store)
         mount: \(directory)/mount
         persistent_mount: \(directory)/persistent
       """
@@ -32,10 +39,8 @@ final class StorageDaemon {
   /// A cairnfsd with this configuration; its messages go to the log.
   func spawn() throws -> Process {
     let process = Process()
-    // The daemon lies beside the tests.
-    let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    process.executableURL = URL(filePath: tests).deletingLastPathComponent().appending(path: "cairnfsd")
-    process.arguments = ["--config", directory + "/cairn.yaml"]
+    process.executableURL = try program ?? builtProgram("cairnfsd")
+    process.arguments = ["--config", directory + "/cairn.yaml"] + arguments
     let descriptor = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     if descriptor < 0 { throw SystemError("open", log) }
     process.standardError = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
@@ -66,11 +71,8 @@ final class StorageDaemon {
   }
 
   var mounts: [String] {
-    // Not String(contentsOfFile:), which reads one page of a file that claims to be empty.
-    let table = try? FileHandle(forReadingAtPath: "/proc/self/mountinfo")?.readToEnd()
-    return String(decoding: table ?? Data(), as: UTF8.self).split(separator: "\n").map(String.init).filter {
-      $0.contains(directory)
-    }
+    let table = (try? mountTable()) ?? ""
+    return table.split(separator: "\n").map(String.init).filter { $0.contains(directory) }
   }
 
   var messages: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
@@ -82,6 +84,44 @@ final class StorageDaemon {
     for path in [persistent, mount] { while umount2(path, Int32(MNT_DETACH)) == 0 {} }
     try? FileManager.default.removeItem(atPath: directory)
   }
+}
+
+/// What is mounted. Foundation's readers of whole files take the first short read for the end, and the kernel makes
+/// one of each 4 KiB of this file.
+func mountTable() throws -> String {
+  let file = try FileHandle(forReadingFrom: URL(filePath: "/proc/self/mountinfo"))
+  var bytes = Data()
+  while case let piece = try file.read(upToCount: 65_536) ?? Data(), !piece.isEmpty { bytes += piece }
+  return String(decoding: bytes, as: UTF8.self)
+}
+
+/// A program of this package, which SwiftPM builds beside the tests.
+func builtProgram(_ name: String) throws -> URL {
+  let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+  return URL(filePath: tests).deletingLastPathComponent().appending(path: name)
+}
+
+struct CommandFailed: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// Runs a program to its end. Throws where it fails, with what it wrote.
+@discardableResult
+func command(_ program: String, _ arguments: String...) throws -> String {
+  let process = Process()
+  process.executableURL = URL(filePath: "/usr/bin/env")
+  process.arguments = [program] + arguments
+  let output = Pipe()
+  process.standardOutput = output
+  process.standardError = output
+  try process.run()
+  let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+  process.waitUntilExit()
+  guard process.terminationStatus == 0 else {
+    throw CommandFailed(
+      description: "\(program) \(arguments.joined(separator: " ")) ended with \(process.terminationStatus): \(text)")
+  }
+  return text
 }
 
 struct NeverHappened: Error, CustomStringConvertible {

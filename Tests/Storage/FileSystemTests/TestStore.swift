@@ -36,6 +36,7 @@ final class TestStore {
   private static func open(_ path: String, _ reports: Reports, _ seconds: Double) throws -> FileSystem {
     var options = FileSystem.Options()
     options.packBytes = 1 << 20
+    options.segmentBytes = 4 << 20
     options.cacheBytes = 0
     options.checkpointSeconds = seconds
     options.report = { reports.add($0) }
