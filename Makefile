@@ -35,7 +35,7 @@ lint: ## formatting, shell scripts, layers, links, systemd units
 format: ## mend the formatting
 	@swift format --in-place --parallel --recursive Sources Tests Benchmarks Package.swift
 
-bench: ## compare the mount with the file system below it; BENCH_OPTIONS=--quick takes a minute
+bench: ## Cairn beside ext4 and other FUSE file systems; BENCH_OPTIONS=--quick takes a minute or two
 	@scripts/install-dependencies build run bench
 	@scripts/build-release
 	@scripts/bench $(BENCH_OPTIONS)
