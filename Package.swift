@@ -213,6 +213,9 @@ let benchmarks: [Target] = [
   .executableTarget(
     name: "null-file-system", dependencies: ["CFuse3", "CFuseShim", "CLinux", "Fuse", "Linux"],
     path: "Benchmarks/NullFileSystem", swiftSettings: settings),
+  .executableTarget(
+    name: "cairn-scale", dependencies: ["Catalog", "FileSystem", "Linux", "StorageAPI"],
+    path: "Benchmarks/CairnScale", swiftSettings: settings),
 ]
 
 let package = Package(
