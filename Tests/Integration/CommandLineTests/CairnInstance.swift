@@ -86,8 +86,14 @@ final class CairnInstance {
     guard process.terminationStatus == 0 else {
       throw Problem(description: "`cairn system up` ended with \(process.terminationStatus)")
     }
-    let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
+    let mounts = try Self.mountTable()
     guard !mounts.contains(directory) else { throw Problem(description: "something is still mounted") }
+  }
+
+  /// All of it: String(contentsOfFile:) reads the first 4 KiB of a file in /proc and takes that for all.
+  static func mountTable() throws -> String {
+    let file = try FileHandle(forReadingFrom: URL(filePath: "/proc/self/mountinfo"))
+    return String(decoding: try file.readToEnd() ?? Data(), as: UTF8.self)
   }
 
   private func killDaemons() {

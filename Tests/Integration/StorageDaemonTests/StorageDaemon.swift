@@ -66,7 +66,9 @@ final class StorageDaemon {
   }
 
   var mounts: [String] {
-    let table = (try? String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)) ?? ""
+    // String(contentsOfFile:) reads the first 4 KiB of a file in /proc and takes that for all.
+    let file = FileHandle(forReadingAtPath: "/proc/self/mountinfo")
+    let table = String(decoding: (try? file?.readToEnd()) ?? Data(), as: UTF8.self)
     return table.split(separator: "\n").map(String.init).filter { $0.contains(directory) }
   }
 
