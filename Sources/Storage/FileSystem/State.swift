@@ -17,6 +17,8 @@ final class State {
   let nameHashKey: (UInt64, UInt64)
   /// Where faults are told that a program can be told no more of than a number.
   let report: @Sendable (String) -> Void
+  /// Told of the first change after a checkpoint.
+  var onFirstChange: @Sendable () -> Void = {}
 
   var nodes: [NodeID: Node] = [:]
   var volumes: [VolumeID: Volume] = [:]
@@ -304,7 +306,9 @@ final class State {
   }
 
   func noteChange() {
-    if dirty.since == nil { dirty.since = nanosecondsNow() }
+    guard dirty.since == nil else { return }
+    dirty.since = nanosecondsNow()
+    onFirstChange()
   }
 
   /// Appends an operation to the journal and carries it out.
