@@ -4,7 +4,7 @@ PREFIX ?= /usr
 export DESTDIR PREFIX
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test check lint format bench install uninstall clean
+.PHONY: help deps build demo test check lint format bench bench-scale install uninstall clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -35,10 +35,15 @@ lint: ## formatting, shell scripts, layers, links, systemd units
 format: ## mend the formatting
 	@swift format --in-place --parallel --recursive Sources Tests Benchmarks Package.swift
 
-bench: ## compare the mount with the file system below it; BENCH_OPTIONS=--quick takes a minute
+bench: ## Cairn beside ext4 and other FUSE file systems; BENCH_OPTIONS=--quick takes a minute or two
 	@scripts/install-dependencies build run bench
 	@scripts/build-release
 	@scripts/bench $(BENCH_OPTIONS)
+
+bench-scale: ## the daemon on ten million files; BENCH_OPTIONS=200000 for fewer
+	@scripts/install-dependencies build run
+	@scripts/build-release
+	@scripts/bench-scale $(BENCH_OPTIONS)
 
 install: build ## binaries, configuration, systemd units, completions (DESTDIR, PREFIX=/usr)
 	@scripts/install

@@ -217,7 +217,13 @@ let tests: [Target] = [
 
 let benchmarks: [Target] = [
   .executableTarget(
-    name: "cairn-bench", path: "Benchmarks/CairnBench", swiftSettings: settings)
+    name: "cairn-bench", dependencies: ["StorageAPI"], path: "Benchmarks/CairnBench", swiftSettings: settings),
+  .executableTarget(
+    name: "null-file-system", dependencies: ["CFuse3", "CFuseShim", "CLinux", "Fuse", "Linux"],
+    path: "Benchmarks/NullFileSystem", swiftSettings: settings),
+  .executableTarget(
+    name: "cairn-scale", dependencies: ["Catalog", "FileSystem", "Linux", "StorageAPI"],
+    path: "Benchmarks/CairnScale", swiftSettings: settings),
 ]
 
 let package = Package(

@@ -37,8 +37,9 @@ extension Catalog {
   /// has them open any more.
   public func unlinkedInodes(_ layer: LayerID) throws(CatalogError) -> [InodeNumber] {
     try read { (connection) throws(CatalogError) in
+      // By itself SQLite goes through all inodes of the layer, three seconds for ten million.
       try connection.statement(
-        "SELECT ino FROM inode WHERE layer = ? AND link_count = 0 AND mode <> 0 ORDER BY ino"
+        "SELECT ino FROM inode INDEXED BY inode_unlinked WHERE layer = ? AND link_count = 0 AND mode <> 0 ORDER BY ino"
       )
       .bind(layer).all { $0.uint64(0) }
     }

@@ -163,6 +163,7 @@ final class Checkpoint: @unchecked Sendable {
     }
     for node in state.dirty.nodes { translate(node) }
     for frozen in nodes { unpin(frozen.node, state) }
+    state.resumeEviction()
   }
 
   /// Pages that did not change since the freeze are as they were written. What lay beside the staged

@@ -10,6 +10,8 @@ struct CheckpointState {
   var isRunning = false
   /// Somebody waits for room.
   var isUrgent = false
+  /// Something may have changed since the last checkpoint began. Set under the file system's lock.
+  var hasChanges = true
   /// Writers are to wait: too much is staged.
   var isFull = false
   /// A checkpoint that is being written, or could not be.
@@ -24,31 +26,48 @@ extension FileSystem {
   /// Changed inodes at which a checkpoint begins: freezing that many takes some 20 ms under the lock.
   private static let dirtyTarget = 50_000
 
-  /// Takes checkpoints until the file system is closed.
+  /// Takes checkpoints until the file system is closed. Where nothing changes the thread sleeps.
   func checkpointLoop() {
     while true {
-      let isStopping = checkpoints.wait(seconds: 0.25) { state -> Bool? in
+      let isIdle = checkpoints.withLock { !$0.hasChanges && $0.unsettled == nil }
+      let isStopping = checkpoints.wait(seconds: isIdle ? nil : 0.25) { state -> Bool? in
         if state.isStopping { return true }
-        return state.isUrgent ? false : nil
+        return state.isUrgent || isIdle && (state.hasChanges || state.unsettled != nil) ? false : nil
       }
       if isStopping == true { return }
       takeDueCheckpoint()
     }
   }
 
+  /// Wakes the checkpoint thread. Called under the lock, for the first change after a checkpoint.
+  func noteFirstChange() {
+    checkpoints.withLock { $0.hasChanges = true }
+    checkpoints.wakeAll()
+  }
+
   private func takeDueCheckpoint() {
     let staged = journal.segments.stagedBytes + journal.length
     let isDue = lock.withLock { state in
-      guard let since = state.dirty.since else { return false }
+      guard let since = state.dirty.since else {
+        // Under the lock, so that no change comes between the look and the note.
+        checkpoints.withLock { $0.hasChanges = false }
+        return false
+      }
       return Double(nanosecondsNow() - since) > options.checkpointSeconds * 1e9
         || state.dirty.nodes.count > Self.dirtyTarget || staged > Self.stagedTarget
     }
-    let isUnsettled = checkpoints.withLock { state in
-      state.isUrgent = false
-      state.isFull = staged > Self.stagedLimit
-      return state.unsettled != nil
+    let (isUnsettled, wasFull) = checkpoints.withLock { state in
+      defer {
+        state.isUrgent = false
+        state.isFull = staged > Self.stagedLimit
+      }
+      return (state.unsettled != nil, state.isFull)
     }
-    guard isDue || isUnsettled else { return checkpoints.wakeAll() }
+    guard isDue || isUnsettled else {
+      // Writers that found too much staged look again.
+      if wasFull { checkpoints.wakeAll() }
+      return
+    }
     do {
       try checkpoint()
       try removeDeadLayers()

@@ -79,6 +79,7 @@ public final class FileSystem: Sendable {
       options: options)
     journal = state.journal
     lock = Monitor(state)
+    lock.withLock { $0.onFirstChange = { [weak self] in self?.noteFirstChange() } }
     try makeSkeleton()
     try findOrphans()
     if !options.isTakeover { releaseOrphans() }

@@ -14,6 +14,8 @@ final class Node {
   var pins = 0
   /// It is gone; its rows go with the next checkpoint.
   var isDeleted = false
+  /// What the state counts for it, which may lag behind ``weight``.
+  var charged = 0
   /// Used since the eviction hand last passed.
   var isRecent = true
   /// All of the extent map is in memory, as it is of a file that this process made: a page that is

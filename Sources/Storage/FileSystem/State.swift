@@ -17,17 +17,15 @@ final class State {
   let nameHashKey: (UInt64, UInt64)
   /// Where faults are told that a program can be told no more of than a number.
   let report: @Sendable (String) -> Void
+  /// Told of the first change after a checkpoint.
+  var onFirstChange: @Sendable () -> Void = {}
 
   var nodes: [NodeID: Node] = [:]
   var volumes: [VolumeID: Volume] = [:]
   var layers: [LayerID: Layer] = [:]
   var counters: Counters
   var dirty = DirtySet()
-  /// Sum of the weights of `nodes` as they were when loaded or made.
-  var weight = 0
-  var evictionQueue: [NodeID] = []
-  var evictionHand = 0
-  var nextEviction = 0
+  var eviction = Eviction()
   /// Answers to requests that are in the journal, for a kernel that sends them again after a restart.
   var answered: [UInt64: NodeID] = [:]
   /// Snapshots and clones whose layers the catalog does not have yet: nothing can be looked up in them.
@@ -116,13 +114,6 @@ final class State {
     return node
   }
 
-  /// Puts a node in memory, making room if there are too many.
-  func keep(_ node: Node) {
-    nodes[node.id] = node
-    evictionQueue.append(node.id)
-    weight += 1
-  }
-
   func directory(_ id: NodeID) throws(POSIXError) -> Node {
     let node = try node(id)
     guard node.isDirectory else { throw POSIXError(ENOTDIR) }
@@ -154,7 +145,7 @@ final class State {
     let extents =
       try read({ (catalog) throws(CatalogError) in try catalog.extentPage(chain, node.id.inode, page: number) }) ?? []
     node.pages[number] = extents
-    weight += 1 + extents.count / 8
+    charge(node, 1 + extents.count / 8)
     return extents
   }
 
@@ -218,7 +209,7 @@ final class State {
     }
     guard let found, !directory.isChanged(found.cookie) else { return nil }
     directory.insert(found)
-    weight += 1
+    charge(parent, 1)
     return found
   }
 
@@ -272,7 +263,7 @@ final class State {
       after = last.cookie
     }
     directory.isComplete = true
-    weight += directory.entries.count / 2
+    charge(node, directory.entries.count / 2)
     return directory
   }
 
@@ -304,7 +295,9 @@ final class State {
   }
 
   func noteChange() {
-    if dirty.since == nil { dirty.since = nanosecondsNow() }
+    guard dirty.since == nil else { return }
+    dirty.since = nanosecondsNow()
+    onFirstChange()
   }
 
   /// Appends an operation to the journal and carries it out.
@@ -337,30 +330,5 @@ final class State {
       // more than ``mostPages`` pages, and for what is replayed.
       fatalError("cairn: an operation in the journal can't be carried out (errno \(error.code)): \(operation)")
     }
-  }
-
-  /// Evicts nodes that are only a cache until the weight is within `limit`, giving each a second chance.
-  ///
-  /// Going over all nodes costs milliseconds, so after a pass the next waits until the weight has
-  /// grown by an eighth of the limit, even where most nodes could not go.
-  func evict(limit: Int) {
-    guard weight > max(limit, nextEviction) else { return }
-    weight = nodes.values.reduce(0) { $0 + $1.weight }
-    var remaining = evictionQueue.count
-    while weight > limit * 3 / 4, remaining > 0 {
-      remaining -= 1
-      let id = evictionQueue[evictionHand]
-      evictionHand = (evictionHand + 1) % evictionQueue.count
-      guard let node = nodes[id] else { continue }
-      if node.isRecent {
-        node.isRecent = false
-      } else if node.canBeEvicted && id != .root {
-        weight -= node.weight
-        nodes[id] = nil
-      }
-    }
-    evictionQueue = Array(nodes.keys)
-    evictionHand = 0
-    nextEviction = weight + limit / 8
   }
 }

@@ -139,6 +139,27 @@ import Testing
     }
   }
 
+  @Test func theCheckpointThreadSleepsWhileNothingChanges() async throws {
+    try await withDaemon { daemon in
+      try await daemon.start()
+      try "1".write(toFile: daemon.persistent + "/file", atomically: true, encoding: .utf8)
+      let server = try await daemon.server()
+      var before = try wakeUps(ofThread: "checkpoint", in: server)
+      // It wakes four times a second while it has something to look after.
+      try await eventually("a second without a wake-up") {
+        try? await Task.sleep(for: .seconds(1))
+        let now = (try? wakeUps(ofThread: "checkpoint", in: server)) ?? -1
+        defer { before = now }
+        return now == before
+      }
+      // It is there again for what comes then.
+      try "2".write(toFile: daemon.persistent + "/file", atomically: true, encoding: .utf8)
+      try await eventually("it looks after the change") {
+        ((try? wakeUps(ofThread: "checkpoint", in: server)) ?? 0) > before + 10
+      }
+    }
+  }
+
   @Test func aDirectoryThatIsNotEmptyIsNotMountedOver() async throws {
     try await withDaemon { daemon in
       try FileManager.default.createDirectory(atPath: daemon.persistent, withIntermediateDirectories: true)
@@ -163,5 +184,16 @@ import Testing
         daemon.messages.contains("cairn.yaml:6: there is no key storage.persistent_mont. Is storage.persistent_mount"))
       #expect(!FileManager.default.fileExists(atPath: daemon.directory + "/store"))
     }
+  }
+}
+
+/// How often threads of a name have waited and been woken.
+private func wakeUps(ofThread name: String, in process: pid_t) throws -> Int {
+  let tasks = "/proc/\(process)/task"
+  return try FileManager.default.contentsOfDirectory(atPath: tasks).reduce(0) { sum, task in
+    let status = try String(contentsOfFile: "\(tasks)/\(task)/status", encoding: .utf8).split(separator: "\n")
+    guard status.first?.hasSuffix("\t\(name)") == true else { return sum }
+    let line = status.first { $0.hasPrefix("voluntary_ctxt_switches:") }
+    return sum + (line?.split(separator: "\t").last.flatMap { Int($0) } ?? 0)
   }
 }

@@ -1,0 +1,32 @@
+import Catalog
+import Glibc
+import Linux
+import Testing
+
+@testable import FileSystem
+
+// What the checkpoint thread does by itself.
+
+@Test func aChangeAfterAnIdleTimeReachesTheCatalogByItself() throws {
+  let store = try TestStore(checkpointSeconds: 0.05)
+  let root = try store.makeVolume("storage")
+  for round in 0..<3 {
+    _ = try store.fileSystem.make(
+      root, Array("file-\(round)".utf8), NewNode(mode: FileType.regular | 0o644), Caller())
+    let sequence = store.fileSystem.lock.withLock { $0.counters.appliedSequence }
+    // The thread notes that nothing changes any more only when all has come into the catalog.
+    try waitUntil("the checkpoint thread is idle") { !store.fileSystem.checkpoints.withLock { $0.hasChanges } }
+    #expect(try store.fileSystem.catalog.counters().appliedSequence >= sequence)
+  }
+  #expect(store.reports.all == [])
+}
+
+private struct NeverHappened: Error { let what: String }
+
+private func waitUntil(_ what: String, _ condition: () -> Bool) throws {
+  for _ in 0..<3_000 {
+    if condition() { return }
+    usleep(10_000)
+  }
+  throw NeverHappened(what: what)
+}
