@@ -22,6 +22,13 @@ struct Request {
   }
 
   var opcode: UInt32 { header.opcode }
+
+  /// Whether 128 KiB or more are to be read.
+  var isLargeRead: Bool {
+    guard opcode == FUSE_READ.rawValue, let range = try? arguments.peek(fuse_read_in.self) else { return false }
+    return range.size >= 128 << 10
+  }
+
   var unique: UInt64 { header.unique }
   var node: NodeID { NodeID(rawValue: header.nodeid) }
   var arguments: Arguments { Arguments(rest: UnsafeRawBufferPointer(rebasing: bytes[Request.headerSize...])) }
@@ -34,6 +41,11 @@ struct Request {
 
     mutating func take<T: BitwiseCopyable>(_ type: T.Type) throws(POSIXError) -> T {
       try takeBytes(MemoryLayout<T>.size).loadUnaligned(as: type)
+    }
+
+    func peek<T: BitwiseCopyable>(_ type: T.Type) throws(POSIXError) -> T {
+      var copy = self
+      return try copy.take(type)
     }
 
     mutating func takeBytes(_ count: Int) throws(POSIXError) -> UnsafeRawBufferPointer {

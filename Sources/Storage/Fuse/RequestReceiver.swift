@@ -19,6 +19,9 @@ final class RequestReceiver: Sendable {
   /// It looks only if the request before came within so many nanoseconds, the time of waking included:
   /// a compiler that reads a file now and then shall have the processor for itself.
   private static let closeEnough: UInt64 = 80_000
+  /// So many requests in a row are to be there at once before another worker is woken for them: it costs
+  /// more than an answer or two, and a single program may be back before its answer has been sent.
+  private static let busyAfter = 3
 
   private let descriptor: Int32
   private let isStopping = Atomic(false)
@@ -31,6 +34,8 @@ final class RequestReceiver: Sendable {
     var waiting: Set<pthread_t> = []
     /// How long the last request was waited for.
     var lastWait = UInt64.max
+    /// Requests in a row that were there at once.
+    var immediate = 0
   }
 
   enum Failure: Error {
@@ -50,9 +55,12 @@ final class RequestReceiver: Sendable {
     var lastWait = takeTurn()
     do throws(Failure) {
       let count = try read(into: memory, &lastWait)
-      turn.withLock { $0.lastWait = lastWait }
-      // This one was there at once, and there is one more: there is work for two.
-      if lastWait == 0 && isReadable(timeout: 0) { pass() }
+      let inARow = turn.withLock { turn in
+        turn.lastWait = lastWait
+        turn.immediate = lastWait == 0 ? turn.immediate + 1 : 0
+        return turn.immediate
+      }
+      if inARow > Self.busyAfter && isReadable(timeout: 0) { pass() }
       return UnsafeRawBufferPointer(rebasing: memory[..<count])
     } catch {
       pass()
