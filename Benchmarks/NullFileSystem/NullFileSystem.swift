@@ -6,8 +6,8 @@ import Linux
 
 /// `null-file-system DIRECTORY` mounts a file system that does nothing: names and attributes are kept in memory,
 /// what is written is thrown away, what is read is zeros. How fast it is, is how fast a FUSE file system in Swift can
-/// be, so it is what Cairn is measured against: the mount is made and the protocol agreed on by the code that makes
-/// Cairn's own mounts, and a request is answered with as little work as can be.
+/// be, so it is what Cairn is measured against: the mount is made, the protocol agreed on and requests received by the
+/// code that does it for Cairn, and a request is answered with as little work as can be.
 @main
 struct NullFileSystem {
   static let readAheadKilobytes = 1024
@@ -26,11 +26,12 @@ struct NullFileSystem {
       fail(error.message)
     }
     let tree = Monitor(NullTree())
+    let receiver = RequestReceiver(descriptor: mount.descriptor)
     // As many as the storage daemon has.
     let count = min(max(2 * sysconf(Int32(_SC_NPROCESSORS_ONLN)), 4), 16)
     for index in 0..<count {
       _ = WorkerThread(name: "null-\(index)") {
-        NullWorker(descriptor: mount.descriptor, tree: tree).serve()
+        NullWorker(descriptor: mount.descriptor, receiver: receiver, tree: tree).serve()
         // It has been unmounted.
         exit(0)
       }

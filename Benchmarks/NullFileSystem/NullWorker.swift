@@ -1,5 +1,6 @@
 import CFuse3
 import CFuseShim
+import Fuse
 import Glibc
 import Linux
 
@@ -12,6 +13,7 @@ final class NullWorker {
   private static let cacheSeconds: UInt64 = 86_400
 
   private let descriptor: Int32
+  private let receiver: RequestReceiver
   private let tree: Monitor<NullTree>
   private let request: UnsafeMutableRawBufferPointer
   /// The answer's header stands right before the payload, so that an answer is one write.
@@ -20,8 +22,9 @@ final class NullWorker {
   /// Another one, whose payload stays zero.
   private let zeros: UnsafeMutableRawPointer
 
-  init(descriptor: Int32, tree: Monitor<NullTree>) {
+  init(descriptor: Int32, receiver: RequestReceiver, tree: Monitor<NullTree>) {
     self.descriptor = descriptor
+    self.receiver = receiver
     self.tree = tree
     request = .allocate(byteCount: Self.largest + 2 * Self.page, alignment: Self.page)
     reply = .allocate(byteCount: Self.largest + Self.page, alignment: Self.page)
@@ -33,14 +36,10 @@ final class NullWorker {
     zeros = zeroed.baseAddress! + Self.page
   }
 
+  /// Returns when the file system has been unmounted.
   func serve() {
-    while true {
-      let count = read(descriptor, request.baseAddress!, request.count)
-      if count < 0 {
-        if errno == EINTR || errno == EAGAIN || errno == ENOENT { continue }
-        return
-      }
-      guard count >= Self.headerSize else { continue }
+    while let bytes = try? receiver.next(into: request) {
+      guard bytes.count >= Self.headerSize else { continue }
       let header = request.load(as: fuse_in_header.self)
       do throws(NullError) {
         if let (size, from) = try answer(header) { send(header.unique, 0, size, from) }

@@ -12,7 +12,7 @@ import Synchronization
 ///
 /// The turn to read goes on to another worker when requests come faster than one worker answers them,
 /// and before a worker waits for something else: ``pass()``. Thread-safe.
-final class RequestReceiver: Sendable {
+public final class RequestReceiver: Sendable {
   /// Nanoseconds that a worker looks for the next request. Programs that work on many files need less
   /// between two.
   private static let patience: UInt64 = 50_000
@@ -38,20 +38,20 @@ final class RequestReceiver: Sendable {
     var immediate = 0
   }
 
-  enum Failure: Error {
+  public enum Failure: Error {
     /// The mount is gone, or the receiver was told to stop.
     case ended
     case failed(SystemError)
   }
 
   /// Reads from `descriptor` from now on, without blocking: the flag is set for all who share it.
-  init(descriptor: Int32) {
+  public init(descriptor: Int32) {
     self.descriptor = descriptor
     _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
   }
 
   /// Waits for a request and reads it into `memory`; returns its bytes.
-  func next(into memory: UnsafeMutableRawBufferPointer) throws(Failure) -> UnsafeRawBufferPointer {
+  public func next(into memory: UnsafeMutableRawBufferPointer) throws(Failure) -> UnsafeRawBufferPointer {
     var lastWait = takeTurn()
     do throws(Failure) {
       let count = try read(into: memory, &lastWait)
