@@ -146,7 +146,7 @@ extension FileSystem {
       let file = try state.regularFile(node)
       try state.checkWritable(node)
       let range = offset..<offset + UInt64(bytes.count)
-      try checkQuota(state, file, adding: UInt64(bytes.count) - state.allocated(file, in: range))
+      try checkQuota(state, file, adding: UInt64(bytes.count) - state.allocated(file, in: range), times: 2)
       let source: Operation.Write.Source =
         if let reservation {
           .staged(location: reservation.location, checksum: reservation.checksum)
@@ -188,12 +188,13 @@ extension FileSystem {
     return withoutSetID(kept) ?? (kept == mode ? nil : kept & 0o7777)
   }
 
-  /// Refuses what the volume's quota (EDQUOT) or the disk (ENOSPC) has no room for.
-  private func checkQuota(_ state: State, _ file: Node, adding: UInt64) throws(POSIXError) {
+  /// Refuses what the volume's quota (EDQUOT), or the disk for so many `times` as much (ENOSPC), has no room for.
+  private func checkQuota(_ state: State, _ file: Node, adding: UInt64, times: UInt64) throws(POSIXError) {
     guard adding > 0 else { return }
     let row = try state.volume(file.id.volume).row
     if row.quotaBytes > 0 && row.usedBytes + adding > row.quotaBytes { throw POSIXError(EDQUOT) }
-    guard space.fits(adding, staged: state.journal.segments.stagedBytes) else { throw POSIXError(ENOSPC) }
+    guard times > 0 else { return }
+    guard space.fits(adding, times: times, staged: state.journal.segments.stagedBytes) else { throw POSIXError(ENOSPC) }
   }
 
   // MARK: Attributes and size
@@ -250,10 +251,10 @@ extension FileSystem {
       let kind: Operation.AllocationKind
       switch mode {
       case .allocate(let keepSize):
-        try checkQuota(state, file, adding: length - state.allocated(file, in: offset..<offset + length))
+        try checkQuota(state, file, adding: length - state.allocated(file, in: offset..<offset + length), times: 1)
         kind = keepSize ? .allocateKeepingSize : .allocate
       case .zeroRange(let keepSize):
-        try checkQuota(state, file, adding: length - state.allocated(file, in: offset..<offset + length))
+        try checkQuota(state, file, adding: length - state.allocated(file, in: offset..<offset + length), times: 1)
         kind = keepSize ? .zeroRangeKeepingSize : .zeroRange
       case .punchHole: kind = .punchHole
       case .collapseRange, .insertRange:
@@ -321,7 +322,7 @@ extension FileSystem {
       let range = destinationOffset..<destinationOffset + count
       let present = try state.allocated(to, in: range)
       let shared = try state.allocated(from, in: offset..<offset + count)
-      try checkQuota(state, to, adding: shared - min(shared, present))
+      try checkQuota(state, to, adding: shared - min(shared, present), times: 0)
       let mode = Self.withoutSetID(to.row.mode, caller, group: to.row.gid)
       try state.perform(
         .copyRange(

@@ -23,7 +23,7 @@ extension FileSystem {
       throw VolumeError(
         .invalid, "A chunk has 1 to \(chunkParameters.maximum) bytes; this one has \(content.count).")
     }
-    guard space.fits(UInt64(content.count), staged: journal.segments.stagedBytes) else {
+    guard space.fits(UInt64(content.count), times: 2, staged: journal.segments.stagedBytes) else {
       throw VolumeError(.failed, "The disk is full. Remove volumes or files, or add space.")
     }
     do {

@@ -3,6 +3,7 @@ import Synchronization
 
 /// Answers ENOSPC at the write rather than at the flush: what is acknowledged must fit on the disk
 /// twice, as it was staged and as chunks, and something must be left for the catalog and for deletes.
+/// What is only allocated takes no space yet, and must fit once; a copy shares what it copies, and takes none.
 ///
 /// The disk is asked anew after 16 MiB of writes, so the answer may be that much out of date.
 final class SpaceGuard: Sendable {
@@ -21,16 +22,16 @@ final class SpaceGuard: Sendable {
     return free - min(free, Self.reserve)
   }
 
-  /// Whether `count` more bytes fit, with `staged` bytes yet to become chunks.
-  func fits(_ count: UInt64, staged: UInt64) -> Bool {
+  /// Whether `count` more bytes fit so many `times`, with `staged` bytes yet to become chunks.
+  func fits(_ count: UInt64, times: UInt64, staged: UInt64) -> Bool {
     state.withLock { state in
       if state.untilNextLook < count {
         state.free = free
         state.untilNextLook = Self.interval
       }
       state.untilNextLook -= min(state.untilNextLook, count)
-      let (twice, isTooMuch) = count.multipliedReportingOverflow(by: 2)
-      let (needed, isFarTooMuch) = twice.addingReportingOverflow(staged)
+      let (product, isTooMuch) = count.multipliedReportingOverflow(by: times)
+      let (needed, isFarTooMuch) = product.addingReportingOverflow(staged)
       if isTooMuch || isFarTooMuch { return false }
       if state.free >= needed { return true }
       state.untilNextLook = 0

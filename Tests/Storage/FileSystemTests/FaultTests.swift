@@ -86,6 +86,39 @@ private let histories = getenv("CAIRN_FAULTS").flatMap { Int(String(cString: $0)
     }
   }
 
+  @Test func `copies need no space, and as much can be allocated as is shown to be free`() throws {
+    let disk = SimulatedDisk()
+    disk.setCapacity(SpaceGuard.reserve + 64 << 20)
+    let fileSystem = try ModelRun.open(.simulated(disk), 1000)
+    let volume = try fileSystem.createVolume(VolumeRequest(kind: .workspace))
+    let root = NodeID(volume: volume.id, inode: volume.root)
+    func make(_ name: String) throws -> NodeID {
+      try fileSystem.make(root, Array(name.utf8), NewNode(mode: FileType.regular | 0o644), Caller()).node
+    }
+    let original = try make("original")
+    let length: UInt64 = 4 << 20
+    for offset in stride(from: 0, to: length, by: 1 << 20) {
+      _ = try ModelRun.pool.withUnsafeBytes {
+        try fileSystem.write(original, offset: offset, bytes: $0, clearSetID: false, Caller())
+      }
+    }
+    let copy = try make("copy")
+    for number in 0..<100 as Range<UInt64> {
+      let result = try fileSystem.copyRange(
+        original, offset: 0, to: copy, offset: number * length, length: length, Caller())
+      #expect(result.count == length)
+    }
+    try fileSystem.checkpoint()
+    let free = try fileSystem.space(root).freeBytes
+    #expect(free > 32 << 20)
+    let space = try make("space")
+    #expect(throws: POSIXError(ENOSPC)) {
+      try fileSystem.allocate(space, .allocate(keepSize: false), offset: 0, length: free + 1 << 20, Caller())
+    }
+    try fileSystem.allocate(space, .allocate(keepSize: false), offset: 0, length: free - 1 << 20, Caller())
+    fileSystem.close()
+  }
+
   @Test func `a full store keeps what it took, and takes more when files are removed`() throws {
     let disk = SimulatedDisk()
     disk.setCapacity(SpaceGuard.reserve + 24 << 20)

@@ -383,9 +383,20 @@ struct Model {
       case .collapseRange: inode.content.collapse(range)
       case .insertRange: inode.content.insert(range)
       }
-      if let mode = Self.withoutSetID(inode.mode, caller, group: inode.gid) { inode.mode = inode.type | mode }
+    }
+    _ = try clearPrivileges(id, caller)
+  }
+
+  /// What an allocation does first. Returns whether that changes anything.
+  mutating func clearPrivileges(_ id: NodeID, _ caller: Caller) throws(POSIXError) -> Bool {
+    let inode = try file(id)
+    let mode = Self.withoutSetID(inode.mode, caller, group: inode.gid)
+    guard mode != nil || inode.attributes[Model.Inode.capabilityName] != nil else { return false }
+    change(id, [.changed]) { inode in
+      if let mode { inode.mode = inode.type | mode }
       inode.dropCapability()
     }
+    return true
   }
 
   mutating func copy(

@@ -428,10 +428,18 @@ extension ModelRun {
     default: break
     }
     let caller = caller()
+    var cleared = model
+    let clears = (try? cleared.clearPrivileges(id, caller)) ?? false
+    let last = lastSequence
     try both("allocate \(mode) \(id) at \(offset), \(length) bytes") {
       try fileSystem.allocate(id, mode, offset: offset, length: length, caller)
     } _: { model, _ in
       try model.allocate(id, mode, offset..<offset + length, caller)
+    }
+    if clears, lastSequence > last {
+      // Privileges go by a record of their own: the power may be cut, or the disk fail, between it and the next.
+      cleared.volumes[id.volume]!.inodes[id.inode]!.times.changed = try attributes(id).changed
+      remember(cleared, after: last + 1)
     }
     try compareAround(id, offset)
     try compareAround(id, offset + length)

@@ -94,6 +94,14 @@ final class ModelRun {
   /// Notes that the model is what the file system is after all its operations.
   func remember() { history[fileSystem.journal.lastSequence] = model }
 
+  var lastSequence: LogSequenceNumber { fileSystem.journal.lastSequence }
+
+  /// Notes what the file system is after an operation, which need not be the last.
+  func remember(_ state: Model, after sequence: LogSequenceNumber) {
+    history[sequence] = state
+    if lastSequence == sequence { model = state }
+  }
+
   // MARK: Durability
 
   func synchronize() throws {

@@ -128,8 +128,8 @@ import Testing
     let disk = SimulatedDisk()
     disk.setCapacity(1 << 40)
     let guardian = SpaceGuard(disk: disk)
-    #expect(!guardian.fits(UInt64(1) << 63 - 1, staged: 1 << 62))
-    #expect(!guardian.fits(.max, staged: .max))
-    #expect(guardian.fits(1 << 30, staged: 1 << 30))
+    #expect(!guardian.fits(UInt64(1) << 63 - 1, times: 2, staged: 1 << 62))
+    #expect(!guardian.fits(.max, times: 2, staged: .max))
+    #expect(guardian.fits(1 << 30, times: 2, staged: 1 << 30))
   }
 }
