@@ -24,7 +24,16 @@ enum Recovery {
         try checkpoint.write(catalog: catalog, chunkStore: chunkStore, journal: journal)
         checkpoint.settle(state)
       }
-      state.apply(operation)
+      do throws(POSIXError) {
+        try state.carryOut(operation)
+      } catch {
+        // Going on without it would be another history than the journal's.
+        throw StoreError.damaged(
+          path: Catalog.fileName,
+          reason: "operation \(sequence) of the journal can't be carried out on what it says (errno \(error.code); the "
+            + "cause is reported before this). Start again first: it may have been the disk")
+      }
+      state.trimLargeFiles()
       state.counters.appliedSequence = sequence
     }
     return state

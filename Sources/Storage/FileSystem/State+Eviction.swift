@@ -40,6 +40,7 @@ extension State {
 
   /// Evicts nodes that are only a cache until the weight is within `limit`, giving each a second chance.
   func evict(limit: Int) {
+    if !largeFiles.isEmpty { trimLargeFiles() }
     guard eviction.weight > max(limit, eviction.resumption) else { return }
     var steps = 0
     while eviction.weight > limit, steps < Self.stepsAtOnce, !eviction.ring.isEmpty {
@@ -64,6 +65,16 @@ extension State {
       eviction.idleSteps = 0
       eviction.resumption = eviction.weight + limit / 8
     }
+  }
+
+  /// Lets go of what an operation loaded of the maps of large files. Not before it is over: what it found
+  /// when it was prepared must be there when it is carried out.
+  func trimLargeFiles() {
+    for node in largeFiles where node.pages.count > Self.mostPages {
+      node.pages = node.pages.filter { node.dirtyPages.contains($0.key) || node.frozenPages.contains($0.key) }
+      node.hasAllPages = false
+    }
+    largeFiles = []
   }
 
   /// Takes the node at the hand out of the ring.

@@ -59,6 +59,6 @@ extension State {
   private func loadAllPages(_ node: Node) throws(POSIXError) {
     guard !node.hasAllPages else { return }
     _ = try existingPages(node, in: 0..<UInt64.max / ExtentPage.span)
-    if node.pages.count <= Self.mostPages / 2 { node.hasAllPages = true }
+    node.hasAllPages = true
   }
 }

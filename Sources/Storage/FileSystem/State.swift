@@ -79,8 +79,10 @@ final class State {
     self.report = report
   }
 
-  /// Pages of one file kept in memory: the map of 16 GiB, some 10 MiB at worst.
+  /// Pages of one file kept in memory between operations: the map of 16 GiB, some 10 MiB at worst.
   static let mostPages = 1024
+  /// Files of whose maps more was loaded.
+  var largeFiles: [Node] = []
 
   // MARK: Loading
 
@@ -138,14 +140,12 @@ final class State {
   func page(_ node: Node, _ number: UInt64) throws(POSIXError) -> [Extent] {
     if let extents = node.pages[number] { return extents }
     if node.hasAllPages { return [] }
-    if node.pages.count >= Self.mostPages {
-      node.pages = node.pages.filter { node.dirtyPages.contains($0.key) || node.frozenPages.contains($0.key) }
-    }
     let chain = try volume(node.id.volume).chain
     let extents =
       try read({ (catalog) throws(CatalogError) in try catalog.extentPage(chain, node.id.inode, page: number) }) ?? []
     node.pages[number] = extents
     charge(node, 1 + extents.count / 8)
+    if node.pages.count > Self.mostPages { largeFiles.append(node) }
     return extents
   }
 
@@ -166,6 +166,7 @@ final class State {
         guard found.count == 256, let last = found.last?.page else { break }
         next = last + 1
       }
+      if node.pages.count > Self.mostPages { largeFiles.append(node) }
     }
     return numbers.sorted()
   }
@@ -319,15 +320,14 @@ final class State {
     }
   }
 
-  /// Carries out an operation that is in the journal.
+  /// Carries out an operation that was prepared and is in the journal.
   func apply(_ operation: Operation) {
     do {
       try carryOut(operation)
     } catch {
       // What is in the journal has been acknowledged or is about to be; a state without it would be
       // another history than the journal's, and the next checkpoint would make the difference lasting.
-      // Nothing that could fail is left to do here, for ``prepare(_:)`` has done it, but for files with
-      // more than ``mostPages`` pages, and for what is replayed.
+      // Nothing that could fail is left to do here, for ``prepare(_:)`` has done it.
       fatalError("cairn: an operation in the journal can't be carried out (errno \(error.code)): \(operation)")
     }
   }
