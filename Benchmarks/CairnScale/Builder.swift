@@ -26,7 +26,7 @@ enum Builder {
           directory, Array(Layout.name(index).utf8), NewNode(mode: S_IFREG | 0o644), caller
         ).node
         let content = Array(Layout.content(index).utf8)
-        try content.withUnsafeBytes { bytes in
+        _ = try content.withUnsafeBytes { bytes in
           try fileSystem.write(file, offset: 0, bytes: bytes, clearSetID: false, caller)
         }
         // No kernel will give them back.
