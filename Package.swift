@@ -175,7 +175,7 @@ let tests: [Target] = [
     swiftSettings: settings),
   .testTarget(
     name: "MountTests",
-    dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux", "MountCalls", "mount-server"],
+    dependencies: ["Catalog", "FileSystem", "Fuse", "Linux", "CLinux", "MountCalls", "TestSupport", "mount-server"],
     path: "Tests/Integration/MountTests", swiftSettings: settings),
   .testTarget(
     name: "JournalTests", dependencies: ["Catalog", "Journal", "Linux", "TestSupport"],

@@ -46,7 +46,19 @@ extension ChunkStore {
 
   /// Whether a chunk can't be read.
   func isQuarantined(_ row: ChunkRow) -> Bool {
-    state.withLock { $0.quarantined[row.digest] != nil && $0.pendingByID[row.id] == nil }
+    state.withLock { !$0.quarantined.isEmpty && $0.quarantined[row.digest] != nil && $0.pendingByID[row.id] == nil }
+  }
+
+  /// Ends the quarantine of a chunk that could be read after all, as when a disk was away for a moment. All of
+  /// its record is verified first: what was read may have been a part of it, or a copy in memory.
+  func releaseIfWhole(_ row: ChunkRow) {
+    do {
+      try packs.reader(row.location.pack).verify(row.location, row.id, row.digest)
+      try release([row])
+      report("chunk \(row.id) can be read again, and has left quarantine")
+    } catch {
+      // It stays where it is: its files can be read as far as they can.
+    }
   }
 
   var quarantinedCount: Int { state.withLock { $0.quarantined.count } }

@@ -154,7 +154,9 @@ final class ChunkStore: Sendable {
     var row = try row(id)
     while true {
       do {
-        return try read(row, offset: offset, into: buffer)
+        try read(row, offset: offset, into: buffer)
+        if isQuarantined(row) { releaseIfWhole(row) }
+        return
       } catch let error as ChunkError {
         // The collector may have moved it since its row was read: then it is where its row says now.
         guard let moved = try moved(row) else {

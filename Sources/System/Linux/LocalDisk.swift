@@ -73,7 +73,13 @@ public final class LocalFile: DiskFile {
 
   deinit { close(descriptor) }
 
+  /// Whether a file can have so many bytes at a place. Where that comes from a damaged catalog, it may be any.
+  private func reaches(_ offset: UInt64, _ count: UInt64) -> Bool {
+    offset <= UInt64(off_t.max) && count <= UInt64(off_t.max) - offset
+  }
+
   public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
+    guard reaches(offset, UInt64(buffer.count)) else { return 0 }
     if readCached(into: buffer, at: offset) { return buffer.count }
     Waiting.announce()
     var done = 0
@@ -90,14 +96,17 @@ public final class LocalFile: DiskFile {
   }
 
   public func readCached(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool {
-    cairn_read_cached(descriptor, buffer.baseAddress, buffer.count, off_t(offset)) == buffer.count
+    reaches(offset, UInt64(buffer.count))
+      && cairn_read_cached(descriptor, buffer.baseAddress, buffer.count, off_t(offset)) == buffer.count
   }
 
   public func prefetch(offset: UInt64, length: UInt64) {
+    guard reaches(offset, length) else { return }
     posix_fadvise(descriptor, off_t(offset), off_t(length), POSIX_FADV_WILLNEED)
   }
 
   public func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) {
+    guard reaches(offset, UInt64(bytes.count)) else { throw SystemError("pwrite", path, EFBIG) }
     var done = 0
     while done < bytes.count {
       let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
@@ -114,14 +123,17 @@ public final class LocalFile: DiskFile {
   }
 
   public func truncate(to length: UInt64) throws(SystemError) {
+    guard reaches(length, 0) else { throw SystemError("ftruncate", path, EFBIG) }
     if ftruncate(descriptor, off_t(length)) != 0 { throw SystemError("ftruncate", path) }
   }
 
   public func allocate(offset: UInt64, length: UInt64) throws(SystemError) {
+    guard reaches(offset, length) else { throw SystemError("fallocate", path, EFBIG) }
     if cairn_fallocate(descriptor, 0, off_t(offset), off_t(length)) != 0 { throw SystemError("fallocate", path) }
   }
 
   public func punch(offset: UInt64, length: UInt64) throws(SystemError) {
+    guard reaches(offset, length) else { throw SystemError("fallocate", path, EFBIG) }
     let mode = Int32(CAIRN_FALLOC_PUNCH_HOLE | CAIRN_FALLOC_KEEP_SIZE)
     if cairn_fallocate(descriptor, mode, off_t(offset), off_t(length)) != 0 { throw SystemError("fallocate", path) }
   }

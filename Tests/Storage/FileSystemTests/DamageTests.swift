@@ -20,7 +20,7 @@ private let damages = getenv("CAIRN_DAMAGE").flatMap { Int(String(cString: $0)) 
     // What the catalog does not have yet: in the journal, and in a staging segment.
     let changed = try store.write("inline", in: root, random(5_000, seed: 1))
     try store.write("staged", in: root, random(200_000, seed: 2))
-    _ = try store.fileSystem.setAttributes(changed, change { $0.mode = 0o600 }, Caller())
+    _ = try store.fileSystem.setAttributes(changed, attributes { $0.mode = 0o600 }, Caller())
     try store.fileSystem.rename(root, Array("inline".utf8), to: root, Array("other".utf8), [], Caller())
     let original = TemporaryDirectory()
     try copyDirectory(store.directory.path, to: original.path + "/store")
@@ -41,7 +41,7 @@ private let damages = getenv("CAIRN_DAMAGE").flatMap { Int(String(cString: $0)) 
     #expect(opened > 0)
   }
 
-  private func change(_ body: (inout AttributeChange) -> Void) -> AttributeChange {
+  private func attributes(_ body: (inout AttributeChange) -> Void) -> AttributeChange {
     var change = AttributeChange()
     body(&change)
     return change
@@ -62,8 +62,39 @@ private let damages = getenv("CAIRN_DAMAGE").flatMap { Int(String(cString: $0)) 
 
   private static let edges: [UInt64] = [0, 1, 1 << 31, 1 << 32 - 1, 1 << 63 - 1, 1 << 63, .max - 7, .max]
 
+  private static let columns = [
+    "chunk": ["pack", "offset", "stored_length", "length", "codec", "digest"], "pack": ["bytes", "live_bytes"],
+    "inode": ["mode", "link_count", "device", "size", "allocated", "parent", "accessed", "target"],
+    "dirent": ["cookie", "node", "type", "name"], "extent": ["page", "map"], "xattr": ["name", "value"],
+    "volume": ["path", "layer", "root", "sealed", "quota_bytes", "used_bytes", "used_inodes", "created", "source"],
+    "layer": ["parent", "dead"], "meta": ["value"],
+  ]
+
+  /// Puts a value that can't be into a row of the catalog; says which.
+  private func damageRow(_ path: String, using generator: inout SeededGenerator) throws -> String {
+    let tables = Self.columns.keys.sorted()
+    let table = tables[Int.random(in: 0..<tables.count, using: &generator)]
+    let columns = Self.columns[table] ?? []
+    let column = columns[Int.random(in: 0..<columns.count, using: &generator)]
+    let number = Int64(bitPattern: Self.edges[Int.random(in: 0..<Self.edges.count, using: &generator)])
+    let bytes = generator.bytes(Int.random(in: 0..<40, using: &generator))
+    let blob = "x'" + bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() + "'"
+    let isBlob = ["digest", "map", "name", "value", "target", "path"].contains(column) && table != "meta"
+    let row = Int.random(in: 0..<8, using: &generator)
+    let sql = """
+      UPDATE OR IGNORE \(table) SET \(column) = \(isBlob ? blob : "\(number)")
+      WHERE \(column) IN (SELECT \(column) FROM \(table) LIMIT 1 OFFSET \(row))
+      """
+    // A row that a constraint keeps from it stays as it is.
+    try? change(path, sql)
+    return sql
+  }
+
   /// Changes a file; says how.
   private func damage(_ path: String, using generator: inout SeededGenerator) throws -> String {
+    if path.hasSuffix("catalog.db"), Bool.random(using: &generator) {
+      return try damageRow(String(path.dropLast("/catalog.db".count)), using: &generator)
+    }
     let descriptor = open(path, O_RDWR | O_CLOEXEC)
     if descriptor < 0 { throw SystemError("open", path) }
     defer { close(descriptor) }
@@ -126,7 +157,7 @@ private let damages = getenv("CAIRN_DAMAGE").flatMap { Int(String(cString: $0)) 
     walk(fileSystem, .root, &budget)
     for repair in [false, true] { _ = try? fileSystem.check(repair: repair) }
     _ = try? fileSystem.collectGarbage()
-    change(fileSystem)
+    alter(fileSystem)
     try? fileSystem.synchronizeAll()
     return true
   }
@@ -157,7 +188,7 @@ private let damages = getenv("CAIRN_DAMAGE").flatMap { Int(String(cString: $0)) 
   }
 
   /// Changes and removes what can be found in the volumes.
-  private func change(_ fileSystem: FileSystem) {
+  private func alter(_ fileSystem: FileSystem) {
     for volume in fileSystem.volumes() where volume.kind != .skeleton {
       let root = NodeID(volume: volume.id, inode: volume.root)
       var names: [[UInt8]] = []
@@ -167,17 +198,17 @@ private let damages = getenv("CAIRN_DAMAGE").flatMap { Int(String(cString: $0)) 
       }
       if let new = try? fileSystem.make(root, [7], NewNode(mode: FileType.regular | 0o644), Caller()) {
         let bytes = [UInt8](repeating: 9, count: 40_000)
-        try? bytes.withUnsafeBytes {
+        _ = try? bytes.withUnsafeBytes {
           try fileSystem.write(new.node, offset: 5_000, bytes: $0, clearSetID: false, Caller())
         }
       }
       for (index, name) in names.enumerated() {
-        guard let attributes = try? fileSystem.lookup(root, name) else { continue }
-        let node = attributes.node
-        try? [1, 2, 3].withUnsafeBytes {
-          try fileSystem.write(node, offset: attributes.size, bytes: $0, clearSetID: false, Caller())
+        guard let found = try? fileSystem.lookup(root, name) else { continue }
+        let node = found.node
+        _ = try? [1, 2, 3].withUnsafeBytes {
+          try fileSystem.write(node, offset: found.size, bytes: $0, clearSetID: false, Caller())
         }
-        _ = try? fileSystem.setAttributes(node, change { $0.size = 10 }, Caller())
+        _ = try? fileSystem.setAttributes(node, attributes { $0.size = 10 }, Caller())
         _ = try? fileSystem.link(node, to: root, [8, UInt8(index)], Caller())
         try? fileSystem.rename(root, name, to: root, [9, UInt8(index)], [], Caller())
         try? fileSystem.unlink(root, [9, UInt8(index)], Caller())

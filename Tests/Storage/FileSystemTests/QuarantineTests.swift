@@ -107,3 +107,36 @@ private func eio(_ body: () throws -> Void) -> Bool {
   #expect(try store.catalog.quarantined() == [])
   #expect(store.fileSystem.chunkStore.quarantinedCount == 0)
 }
+
+@Test func aChunkThatCanBeReadAgainLeavesQuarantineByItself() throws {
+  let disk = SimulatedDisk()
+  let store = RunStore.simulated(disk)
+  let fileSystem = try ModelRun.open(store, 100)
+  defer {
+    fileSystem.close()
+    store.discard()
+  }
+  let volume = try fileSystem.createVolume(VolumeRequest(kind: .persistent, path: "storage"))
+  let root = NodeID(volume: volume.id, inode: volume.root)
+  let node = try fileSystem.make(root, [1], NewNode(mode: FileType.regular | 0o644), Caller()).node
+  let content = random(200_000, seed: 1)
+  _ = try content.withUnsafeBytes {
+    try fileSystem.write(node, offset: 0, bytes: $0, clearSetID: false, Caller())
+  }
+  try fileSystem.checkpoint()
+  func read(_ range: Range<Int>) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: range.count)
+    _ = try bytes.withUnsafeMutableBytes { try fileSystem.read(node, offset: UInt64(range.lowerBound), into: $0) }
+    return bytes
+  }
+  disk.fail { call, path, _ in call == .read && path.hasPrefix("packs/") ? EIO : nil }
+  #expect(eio { _ = try read(0..<200_000) })
+  #expect(eio { _ = try read(199_000..<200_000) })
+  #expect(fileSystem.quarantinedChunks == 2)
+  disk.fail(nil)
+  #expect(try read(100..<200) == Array(content[100..<200]))
+  #expect(fileSystem.quarantinedChunks == 1)
+  #expect(try read(0..<200_000) == content)
+  #expect(fileSystem.quarantinedChunks == 0)
+  #expect(try fileSystem.catalog.quarantined() == [])
+}

@@ -27,7 +27,11 @@ private let requests = getenv("CAIRN_FUZZ").flatMap { Int(String(cString: $0)) }
     let fileSystem = try FileSystem(
       disk: LocalDisk(root: directory.path), catalogDirectory: directory.path, options: options)
     let roots = try furnish(fileSystem)
-    let handler = RequestHandler(fileSystem: fileSystem, mountNumber: 1)
+    // Notifications of the kernel go nowhere.
+    let null = open("/dev/null", O_WRONLY | O_CLOEXEC)
+    try #require(null >= 0)
+    defer { close(null) }
+    let handler = RequestHandler(fileSystem: fileSystem, descriptor: null, mountNumber: 1)
     let reply = ReplyBuffer(capacity: Int(Negotiation.maxWrite))
     var maker = RequestMaker(seed: seed, directories: roots)
     var answered: [UInt32: Int] = [:]
@@ -76,7 +80,7 @@ private let requests = getenv("CAIRN_FUZZ").flatMap { Int(String(cString: $0)) }
     // A file that a snapshot has too.
     let file = try fileSystem.make(root, Array("a".utf8), NewNode(mode: FileType.regular | 0o755), Caller()).node
     let content = [UInt8](repeating: 3, count: 100_000)
-    try content.withUnsafeBytes {
+    _ = try content.withUnsafeBytes {
       try fileSystem.write(file, offset: 0, bytes: $0, clearSetID: false, Caller())
     }
     let directory = NewNode(mode: FileType.directory | 0o755)
