@@ -80,8 +80,14 @@ public final class FileSystem: Sendable {
     journal = state.journal
     lock = Monitor(state)
     lock.withLock { $0.onFirstChange = { [weak self] in self?.noteFirstChange() } }
-    try makeSkeleton()
-    try findOrphans()
+    do {
+      try makeSkeleton()
+      try findOrphans()
+    } catch let error as POSIXError {
+      throw StoreError.damaged(
+        path: Catalog.fileName,
+        reason: "it can't be read to the end (errno \(error.code)); the cause is reported before this")
+    }
     if !options.isTakeover { releaseOrphans() }
     let checkpointer = WorkerThread(name: "checkpoint") { self.checkpointLoop() }
     let collector = WorkerThread(name: "collector") { self.collectorLoop() }
