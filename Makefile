@@ -4,7 +4,7 @@ PREFIX ?= /usr
 export DESTDIR PREFIX
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test check lint format bench bench-scale install uninstall clean
+.PHONY: help deps build demo test check lint format bench bench-dedup bench-scale install uninstall clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -39,6 +39,11 @@ bench: ## Cairn beside ext4 and other FUSE file systems; BENCH_OPTIONS=--quick t
 	@scripts/install-dependencies build run bench
 	@scripts/build-release
 	@scripts/bench $(BENCH_OPTIONS)
+
+bench-dedup: ## bytes and speed beside restic and borg; BENCH_OPTIONS=3 for fewer versions
+	@scripts/install-dependencies build run dedup
+	@scripts/build-release
+	@scripts/bench-dedup $(BENCH_OPTIONS)
 
 bench-scale: ## the daemon on ten million files; BENCH_OPTIONS=200000 for fewer
 	@scripts/install-dependencies build run

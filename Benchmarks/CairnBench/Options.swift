@@ -5,7 +5,8 @@ import StorageAPI
 struct Options {
   static let usage = """
     usage: cairn-bench --below DIRECTORY [--peer NAME=DIRECTORY]… [--cairn DIRECTORY --socket PATH]
-                       [--hook COMMAND] [--archive FILE.tar] [--without-tree NAME] [--rounds N] [--quick]
+                       [--hook COMMAND] [--archive FILE.tar] [--without-tree NAME] [--only TEXT] [--rounds N]
+                       [--best] [--quick]
       --below    a directory on the file system that holds everything else; rates are relative to it
       --peer     a directory on a file system to compare
       --cairn    a directory inside of Cairn's mount, and the socket of its storage daemon
@@ -13,7 +14,9 @@ struct Options {
                  own caches are cold too, and as `COMMAND settle NAME` to wait for a peer's work in the background
       --archive  a tar archive to unpack and remove
       --without-tree  a peer that can't take the archive
+      --only     the workloads whose names have this text in them; most need what those before them made
       --rounds   how often each workload is run; the table has the medians (3)
+      --best     the table has the best of the rounds: on a busy machine that says more
       --quick    smaller sizes, one round
     """
 
@@ -23,6 +26,8 @@ struct Options {
   private(set) var archive: String?
   private(set) var withoutTree: Set<String> = []
   private(set) var rounds = 3
+  private(set) var only: String?
+  private(set) var best = false
   private(set) var quick = false
 
   init(_ arguments: ArraySlice<String>) {
@@ -49,6 +54,8 @@ struct Options {
       case "--rounds":
         guard let number = Int(value()), number > 0 else { Self.refuse() }
         rounds = number
+      case "--only": only = value()
+      case "--best": best = true
       case "--quick":
         quick = true
         rounds = 1
