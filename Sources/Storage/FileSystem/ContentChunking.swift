@@ -11,8 +11,10 @@ import Linux
 /// whenever the checkpoints came, and a file that is overwritten here and there does not fall into
 /// ever smaller pieces.
 struct ContentChunking {
-  /// A file up to this length is kept in the catalog itself: reading it costs one look-up.
-  static let longestInlineFile: UInt64 = 4096
+  /// A file up to this length is kept in the catalog itself: reading it costs one look-up. Longer ones would
+  /// be stored once for each copy, uncompressed, and above a kilobyte with a page of SQLite's for each: ten
+  /// versions of a source tree took 517 MiB of catalog when this was 4096.
+  static let longestInlineFile: UInt64 = 512
 
   let chunkStore: ChunkStore
   let segments: LogSegments

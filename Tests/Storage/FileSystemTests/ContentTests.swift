@@ -79,10 +79,10 @@ import Testing
 
   @Test func `small files are kept inline, and grow out of it`() throws {
     let node = try make("small")
-    try write(node, ModelRun.pool[..<4096], at: 0)
+    try write(node, ModelRun.pool[..<512], at: 0)
     try fileSystem.checkpoint()
-    #expect(try extents(node).map(\.content) == [.inline(Array(ModelRun.pool[..<4096]))])
-    try write(node, ModelRun.pool[4096..<4097], at: 4096)
+    #expect(try extents(node).map(\.content) == [.inline(Array(ModelRun.pool[..<512]))])
+    try write(node, ModelRun.pool[512..<513], at: 512)
     try fileSystem.checkpoint()
     #expect(try extents(node).count == 1)
     #expect(try chunks(node).count == 1)
