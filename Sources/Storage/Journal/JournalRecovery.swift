@@ -141,12 +141,15 @@ struct JournalRecovery {
       let length = Int(UInt32(littleEndian: all.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
       guard length >= Journal.recordHeaderLength, length % 8 == 0, length <= all.count - offset else { return nil }
       let record = UnsafeRawBufferPointer(rebasing: all[offset..<offset + length])
-      let checksum = UInt32(littleEndian: record.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
-      guard checksum == crc32c(UnsafeRawBufferPointer(rebasing: record[8...]), seed: segment.checksumSeed)
-      else { return nil }
+      // Before the checksum, which takes long where a record is none and the length some other number.
       let payloadLength = Int(UInt32(littleEndian: record.loadUnaligned(fromByteOffset: 36, as: UInt32.self)))
       let typeNumber = UInt16(littleEndian: record.loadUnaligned(fromByteOffset: 32, as: UInt16.self))
-      guard payloadLength <= length - Journal.recordHeaderLength, let type = OperationType(rawValue: typeNumber)
+      let padding = length - Journal.recordHeaderLength - payloadLength
+      guard (0..<8).contains(padding), record.loadUnaligned(fromByteOffset: 34, as: UInt16.self) == 0,
+        let type = OperationType(rawValue: typeNumber)
+      else { return nil }
+      let checksum = UInt32(littleEndian: record.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+      guard checksum == crc32c(UnsafeRawBufferPointer(rebasing: record[8...]), seed: segment.checksumSeed)
       else { return nil }
       let start = Journal.recordHeaderLength
       var reader = ByteReader(UnsafeRawBufferPointer(rebasing: record[start..<start + payloadLength]))
@@ -172,6 +175,9 @@ struct JournalRecovery {
     return count == bytes.count && bytes.withUnsafeBytes { crc32c($0) } == checksum
   }
 
+  /// More records than any journal has between its first and its last.
+  private static let mostRecords: LogSequenceNumber = 1 << 32
+
   /// Throws if a record after the end of the prefix says that operation `lost` had been durable.
   private func refuseLostRecords(_ segment: SegmentFile, after start: Int, from lost: LogSequenceNumber) throws {
     let claim = segment.bytes.withUnsafeBytes { all -> Int? in
@@ -180,7 +186,9 @@ struct JournalRecovery {
         // The cheap look first: most of a segment is zeros, or records of its earlier life.
         let sequence = UInt64(littleEndian: all.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))
         let durable = UInt64(littleEndian: all.loadUnaligned(fromByteOffset: offset + 16, as: UInt64.self))
-        if sequence > lost && durable >= lost && durable < sequence && read(segment, at: offset) != nil {
+        if sequence > lost && sequence - lost < Self.mostRecords && durable >= lost && durable < sequence,
+          read(segment, at: offset) != nil
+        {
           return offset
         }
         offset = max(offset + 8, all.firstNonZero(from: offset) / 8 * 8 - 32)

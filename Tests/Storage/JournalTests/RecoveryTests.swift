@@ -120,6 +120,18 @@ import Testing
     }
   }
 
+  /// A segment that was used before has records of its earlier life behind its end. Read from their middle, those of
+  /// small writes looked like records of megabytes, and a server took minutes to compute checksums of them.
+  @Test(.timeLimit(.minutes(1)), arguments: [UInt64(1) << 50, 1000])
+  func `what looks like records behind the end is told apart without reading it all`(number: UInt64) throws {
+    let disk = SimulatedDisk()
+    try recover(disk).journal.appendRemovals(1...5)
+    var words: [UInt64] = []
+    while words.count < 3 << 18 { words += [2 << 20, number.littleEndian, (number / 2).littleEndian] }
+    try words.withUnsafeBytes { try segment(disk).write($0, at: UInt64(Journal.headerLength) + 5 * 64) }
+    #expect(try recover(disk).operations.count == 5)
+  }
+
   @Test func `damage before what was synced is an error`() throws {
     let disk = SimulatedDisk()
     let (journal, _) = try recover(disk)
