@@ -339,7 +339,7 @@ extension FileSystem {
 
   /// fsync and fsyncdir: returns once the file and every operation before it survive a power cut.
   public func synchronize(_ node: NodeID) throws(POSIXError) {
-    Waiting.announce()
+    Waiting.announce(isBrief: true)
     do {
       try journal.sync()
     } catch {

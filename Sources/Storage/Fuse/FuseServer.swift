@@ -142,7 +142,9 @@ public final class FuseServer: Sendable {
     let buffer = ReceiveBuffer()
     let reply = ReplyBuffer(capacity: Int(Negotiation.maxWrite))
     WakeSignal.admit()
-    Waiting.onThisThread { [receiver] in receiver.pass() }
+    Waiting.onThisThread { [receiver] isBrief in
+      if isBrief { receiver.passToOthers() } else { receiver.pass() }
+    }
     do throws(RequestReceiver.Failure) {
       while true {
         let bytes = try receiver.next(into: buffer.memory)

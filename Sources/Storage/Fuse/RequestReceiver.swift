@@ -1,3 +1,4 @@
+import CFuse3
 import CLinux
 import Glibc
 import Linux
@@ -22,6 +23,7 @@ public final class RequestReceiver: Sendable {
   /// So many requests in a row are to be there at once before another worker is woken for them: it costs
   /// more than an answer or two, and a single program may be back before its answer has been sent.
   private static let busyAfter = 3
+  private static let aloneAfter = 32
 
   private let descriptor: Int32
   private let isStopping = Atomic(false)
@@ -36,6 +38,9 @@ public final class RequestReceiver: Sendable {
     var lastWait = UInt64.max
     /// Requests in a row that were there at once.
     var immediate = 0
+    /// The thread that the last request came from, and how many requests came from it alone.
+    var caller: UInt32 = 0
+    var fromCaller = 0
   }
 
   public enum Failure: Error {
@@ -55,8 +60,11 @@ public final class RequestReceiver: Sendable {
     var lastWait = takeTurn()
     do throws(Failure) {
       let count = try read(into: memory, &lastWait)
+      let caller = Self.caller(memory, count)
       let inARow = turn.withLock { turn in
         turn.lastWait = lastWait
+        turn.fromCaller = turn.caller == caller ? turn.fromCaller + 1 : 0
+        turn.caller = caller
         turn.immediate = lastWait == 0 ? turn.immediate + 1 : 0
         return turn.immediate
       }
@@ -77,6 +85,20 @@ public final class RequestReceiver: Sendable {
       return true
     }
     if isPassed { turn.wakeOne() }
+  }
+
+  /// As ``pass()``, unless all requests have come from one thread for a while, which waits for the answer
+  /// anyway: waking a worker would cost a third of an fsync on a fast disk. Another thread that comes
+  /// just then waits for one access to the disk, once.
+  func passToOthers() {
+    let isAlone = turn.withLock { $0.fromCaller > Self.aloneAfter }
+    if !isAlone { pass() }
+  }
+
+  /// The thread that a request comes from; 0: it is none.
+  private static func caller(_ memory: UnsafeMutableRawBufferPointer, _ count: Int) -> UInt32 {
+    guard count >= MemoryLayout<fuse_in_header>.size else { return 0 }
+    return memory.loadUnaligned(as: fuse_in_header.self).pid
   }
 
   /// Makes ``next(into:)`` throw ``Failure/ended`` in all threads, for ever. A thread in a system call

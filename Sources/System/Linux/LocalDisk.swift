@@ -81,7 +81,7 @@ public final class LocalFile: DiskFile {
   public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
     guard reaches(offset, UInt64(buffer.count)) else { return 0 }
     if readCached(into: buffer, at: offset) { return buffer.count }
-    Waiting.announce()
+    Waiting.announce(isBrief: true)
     var done = 0
     while done < buffer.count {
       let count = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + off_t(done))

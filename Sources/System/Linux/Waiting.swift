@@ -4,8 +4,8 @@ import Glibc
 /// other work may let another thread see to it meanwhile.
 public enum Waiting {
   private final class Handler {
-    let body: () -> Void
-    init(_ body: @escaping () -> Void) { self.body = body }
+    let body: (_ isBrief: Bool) -> Void
+    init(_ body: @escaping (_ isBrief: Bool) -> Void) { self.body = body }
   }
 
   /// Of each thread, its handler: retained, and released when the thread ends.
@@ -16,17 +16,18 @@ public enum Waiting {
     return key
   }()
 
-  /// Has `handler` called by ``announce()`` on the calling thread from now on.
-  public static func onThisThread(_ handler: @escaping () -> Void) {
+  /// Has `handler` called by ``announce(isBrief:)`` on the calling thread from now on.
+  public static func onThisThread(_ handler: @escaping (_ isBrief: Bool) -> Void) {
     let old = pthread_getspecific(key)
     let new = Unmanaged.passRetained(Handler(handler))
     if pthread_setspecific(key, new.toOpaque()) != 0 { new.release() }
     if let old { Unmanaged<Handler>.fromOpaque(old).release() }
   }
 
-  /// To be called right before the calling thread may wait long.
-  public static func announce() {
+  /// To be called right before the calling thread may wait: for one access to a disk, which is brief, or
+  /// for longer.
+  public static func announce(isBrief: Bool = false) {
     guard let handler = pthread_getspecific(key) else { return }
-    Unmanaged<Handler>.fromOpaque(handler).takeUnretainedValue().body()
+    Unmanaged<Handler>.fromOpaque(handler).takeUnretainedValue().body(isBrief)
   }
 }
