@@ -23,6 +23,7 @@ public final class RequestReceiver: Sendable {
   /// So many requests in a row are to be there at once before another worker is woken for them: it costs
   /// more than an answer or two, and a single program may be back before its answer has been sent.
   private static let busyAfter = 3
+  /// A thread from which so many requests in a row came is the only one that asks: see ``passToOthers()``.
   private static let aloneAfter = 32
 
   private let descriptor: Int32
