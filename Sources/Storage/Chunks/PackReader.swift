@@ -84,16 +84,16 @@ public final class PackReader: Sendable {
         throw .disk(error)
       }
     }
-    // After the read, which would wait for it.
-    let around = readAround.state.withLock {
-      $0.noteRead(pack: pack, offset: location.offset, wasCached: isCached)
-    }
-    if let around { file.prefetch(offset: around.lowerBound, length: UInt64(around.count)) }
     let record = UnsafeRawBufferPointer(buffer)
     guard count == expected.unpaddedLength else { throw damaged("the pack ends within it") }
     guard let header = RecordHeader(record) else { throw damaged("there is no record") }
     guard header == expected else { throw damaged("it is the record of another chunk") }
     guard header.checksumHolds(record, checksumSeed: checksumSeed) else { throw damaged("its checksum is wrong") }
+    // After the read, which would wait for it, and of places only that have proved to be such.
+    let around = readAround.state.withLock {
+      $0.noteRead(pack: pack, offset: location.offset, wasCached: isCached)
+    }
+    if let around { file.prefetch(offset: around.lowerBound, length: UInt64(around.count)) }
     return try body(record, header)
   }
 }

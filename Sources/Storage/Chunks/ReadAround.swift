@@ -21,8 +21,10 @@ struct ReadAround {
   private(set) var credit = mostCredit
   private var misses = 0
 
-  /// Notes a read at `offset` of a pack, and whether it was in memory. Returns what to bring.
+  /// Notes a read at `offset` of a pack, and whether it was in memory. Returns what to bring. An offset that
+  /// no file has, because a damaged catalog gave it, is left alone.
   mutating func noteRead(pack: UInt64, offset: UInt64, wasCached: Bool) -> Range<UInt64>? {
+    guard offset <= UInt64(Int64.max) - Self.window else { return nil }
     let place = Place(pack: pack, window: offset / Self.window)
     if !wasCached {
       misses += 1

@@ -16,6 +16,12 @@ import Testing
     #expect(readAround.credit == ReadAround.mostCredit)
   }
 
+  @Test(arguments: [UInt64.max, UInt64(Int64.max), UInt64(Int64.max) - ReadAround.window + 1])
+  func aPlaceThatNoFileHasIsLeftAlone(offset: UInt64) {
+    var readAround = ReadAround()
+    #expect(readAround.noteRead(pack: 1, offset: offset, wasCached: false) == nil)
+  }
+
   @Test func aReaderWhoGoesOnFindsTheNextWindowBrought() {
     var readAround = ReadAround()
     _ = readAround.noteRead(pack: 1, offset: 0, wasCached: false)
