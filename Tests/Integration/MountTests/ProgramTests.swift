@@ -63,16 +63,22 @@ struct ProgramTests {
     #expect(output == "installed\n99\n")
   }
 
+  /// The mode is set first: SQLite does not wait for another process while it changes it, on any file system.
   @Test func twoProcessesWriteToOneSQLiteDatabaseInWALMode() throws {
     let output = try inMount(
       """
+      python3 - <<'END'
+      import sqlite3
+      database = sqlite3.connect("data.db", isolation_level=None)
+      assert database.execute("PRAGMA journal_mode = wal").fetchone() == ("wal",)
+      database.execute("CREATE TABLE entries (writer INTEGER, number INTEGER, text TEXT)")
+      END
       cat > writer.py <<'END'
       import sqlite3, sys
       database = sqlite3.connect("data.db", timeout=60, isolation_level=None)
-      assert database.execute("PRAGMA journal_mode = wal").fetchone() == ("wal",)
+      assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
       database.execute("PRAGMA wal_autocheckpoint = 50")
       database.execute("PRAGMA mmap_size = 1000000")
-      database.execute("CREATE TABLE IF NOT EXISTS entries (writer INTEGER, number INTEGER, text TEXT)")
       for number in range(300):
           database.execute("BEGIN IMMEDIATE")
           count, = database.execute("SELECT count(*) FROM entries WHERE writer = ?", [sys.argv[1]]).fetchone()
