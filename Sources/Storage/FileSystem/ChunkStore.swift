@@ -183,7 +183,7 @@ final class ChunkStore: Sendable {
     }
     if !cache.isWorthCaching(id) {
       // Reads at random seldom come back to a chunk. Only its beginning is decompressed, and into memory that
-      // was used before: that halves the time of a cached 4 KiB from a chunk of 64 KiB.
+      // was used before, where a new place in the cache would cost a page fault for each 4 KiB of the chunk.
       try withUnsafeTemporaryAllocation(byteCount: offset + buffer.count, alignment: 16) { beginning in
         try packs.read(row.location, row.id, row.digest, into: beginning)
         buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: beginning[offset...]))

@@ -25,7 +25,8 @@ struct Request {
 
   /// Whether 128 KiB or more are to be read.
   var isLargeRead: Bool {
-    guard opcode == FUSE_READ.rawValue, let range = try? arguments.peek(fuse_read_in.self) else { return false }
+    var arguments = arguments
+    guard opcode == FUSE_READ.rawValue, let range = try? arguments.take(fuse_read_in.self) else { return false }
     return range.size >= 128 << 10
   }
 
@@ -41,11 +42,6 @@ struct Request {
 
     mutating func take<T: BitwiseCopyable>(_ type: T.Type) throws(POSIXError) -> T {
       try takeBytes(MemoryLayout<T>.size).loadUnaligned(as: type)
-    }
-
-    func peek<T: BitwiseCopyable>(_ type: T.Type) throws(POSIXError) -> T {
-      var copy = self
-      return try copy.take(type)
     }
 
     mutating func takeBytes(_ count: Int) throws(POSIXError) -> UnsafeRawBufferPointer {
