@@ -34,8 +34,8 @@ extension FileSystem {
       parent: parent.id, name: name, node: node, mode: FileType.directory | 0o755, uid: 0, gid: 0,
       time: nanosecondsNow())
     try state.perform(.make(make), Caller())
-    invalidate(.entry(parent: parent.id, name: name))
-    invalidate(.attributes(parent.id))
+    state.invalidations.append(.entry(parent: parent.id, name: name))
+    state.invalidations.append(.attributes(parent.id))
   }
 
   public func volumes() -> [VolumeInformation] {
@@ -68,8 +68,10 @@ extension FileSystem {
     }
   }
 
+  /// The volume can be found under its path when this returns.
   public func createVolume(_ request: VolumeRequest) throws(VolumeError) -> VolumeInformation {
-    try describing("create a volume") {
+    defer { invalidateChanged() }
+    return try describing("create a volume") {
       try lock.withLock { state in
         try prepareRow(state, request) { row in
           let root = rootOperation(state, row, request)
@@ -86,7 +88,7 @@ extension FileSystem {
   }
 
   /// Gives a new volume its numbers, and its path a place in the skeleton; `make` performs the
-  /// operation. The kernel is told afterwards.
+  /// operation.
   private func prepareRow(
     _ state: State, _ request: VolumeRequest, root: InodeNumber? = nil, make: (VolumeRow) throws -> Void
   ) throws -> VolumeRow {
@@ -111,8 +113,8 @@ extension FileSystem {
     row.usedInodes = 1
     try make(row)
     if let path, let place = try state.skeletonPlace(path) {
-      invalidate(.entry(parent: place.parent.id, name: place.name))
-      invalidate(.attributes(place.parent.id))
+      state.invalidations.append(.entry(parent: place.parent.id, name: place.name))
+      state.invalidations.append(.attributes(place.parent.id))
     }
     return state.volumes[row.id]?.row ?? row
   }
@@ -172,7 +174,8 @@ extension FileSystem {
   private func branch(
     _ id: VolumeID, _ what: String, _ request: (VolumeRow) -> (VolumeRequest, isSnapshot: Bool)
   ) throws(VolumeError) -> VolumeInformation {
-    try describing(what) {
+    defer { invalidateChanged() }
+    return try describing(what) {
       try checkpoint { state in
         guard let source = state.volumes[id]?.row, source.kind != .skeleton else { throw Self.noVolume(id) }
         let (request, isSnapshot) = request(source)
@@ -216,14 +219,15 @@ extension FileSystem {
 
   /// Removes a volume and, where they are empty then, the skeleton directories made for its path.
   public func removeVolume(_ id: VolumeID) throws(VolumeError) {
+    defer { invalidateChanged() }
     try describing("remove volume \(id)") {
       try lock.withLock { state in
         guard let row = state.volumes[id]?.row, row.kind != .skeleton else { throw Self.noVolume(id) }
         let place = try row.path.flatMap { try state.skeletonPlace($0) }
         try state.perform(.removeVolume(id), Caller())
         guard let place, let path = row.path else { return }
-        invalidate(.entry(parent: place.parent.id, name: place.name))
-        invalidate(.attributes(place.parent.id))
+        state.invalidations.append(.entry(parent: place.parent.id, name: place.name))
+        state.invalidations.append(.attributes(place.parent.id))
         try removeEmptyDirectories(state, path)
       }
     }
@@ -237,7 +241,7 @@ extension FileSystem {
       else { return }
       guard try state.isEmpty(try state.node(State.target(entry, in: 0))) else { return }
       try state.perform(.unlink(parent: place.parent.id, name: place.name, time: nanosecondsNow()), Caller())
-      invalidate(.entry(parent: place.parent.id, name: place.name))
+      state.invalidations.append(.entry(parent: place.parent.id, name: place.name))
       components = components.dropLast()
     }
   }

@@ -47,7 +47,7 @@ public final class FileSystem: Sendable {
   /// Packs with lower numbers were in the catalog when this process began, or had gone from it.
   let knownPacks: UInt64
   let collection = Mutex(CollectionState())
-  private let invalidation = Mutex<(@Sendable (KernelInvalidation) -> Void)?>(nil)
+  private let invalidation = Mutex<(@Sendable ([KernelInvalidation]) -> Void)?>(nil)
   private let threads = Mutex<[WorkerThread]>([])
 
   /// Opens the store on a disk, making it if the disk is empty, and brings back every operation that
@@ -131,13 +131,22 @@ public final class FileSystem: Sendable {
     }
   }
 
-  /// Called, on a thread that holds no lock, after a change that did not come from the kernel.
-  public func onInvalidation(_ handler: @escaping @Sendable (KernelInvalidation) -> Void) {
+  /// Called, on a thread that holds no lock, after changes that did not come from the kernel, which are answered
+  /// when it returns.
+  public func onInvalidation(_ handler: @escaping @Sendable ([KernelInvalidation]) -> Void) {
     invalidation.withLock { $0 = handler }
   }
 
-  func invalidate(_ change: KernelInvalidation) {
-    invalidation.withLock { $0 }?(change)
+  /// Tells the kernel what was changed behind its back. To be called without the file system's lock.
+  func invalidateChanged() {
+    // Held meanwhile: what another thread has taken to tell must be told, too, when this returns.
+    invalidation.withLock { handler in
+      let changes = lock.withLock { state in
+        defer { state.invalidations = [] }
+        return state.invalidations
+      }
+      if !changes.isEmpty { handler?(changes) }
+    }
   }
 
   /// The store's identity, 16 bytes.

@@ -30,6 +30,8 @@ final class State {
   var answered: [UInt64: NodeID] = [:]
   /// Snapshots and clones whose layers the catalog does not have yet: nothing can be looked up in them.
   var unsettledVolumes: Set<VolumeID> = []
+  /// What the kernel is to be told once the lock is released.
+  var invalidations: [KernelInvalidation] = []
   /// Inodes without names that the kernel may still use.
   var orphans: Set<NodeID> = []
 

@@ -82,7 +82,7 @@ public final class FuseServer: Sendable {
     } catch {
       options.log("reading ahead stays at the kernel's own size: \(error)")
     }
-    fileSystem.onInvalidation { [invalidator] in invalidator.add($0) }
+    fileSystem.onInvalidation { [invalidator] in invalidator.send($0) }
   }
 
   /// How many requests of each kind have come, by the kernel's names for them, such as `LOOKUP`.
@@ -90,7 +90,6 @@ public final class FuseServer: Sendable {
 
   /// Begins to answer. To be called once.
   public func start() {
-    invalidator.start()
     let count = options.workers ?? min(max(2 * sysconf(Int32(_SC_NPROCESSORS_ONLN)), 4), 16)
     running.withLock { $0 = count }
     for index in 0..<count {

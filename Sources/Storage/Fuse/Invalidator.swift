@@ -6,89 +6,46 @@ import Linux
 
 /// Tells the kernel to forget what changed behind its back.
 ///
-/// One thread of its own writes the notifications and holds no lock while it does: the kernel takes
-/// inode locks for them, which may be held by a program that waits for a request to be answered.
+/// Whoever made the change tells it, and waits until the kernel has done it. From a thread of its own the word
+/// came after the answer: a new volume could be found, and was unhashed while mount(2) was about to bind it,
+/// which failed with ENOENT once in 2000 times.
+///
+/// The kernel takes inode locks for a notification, which may be held by a program that waits for a request
+/// to be answered: never to be called under a lock, nor by a thread that answers requests.
 final class Invalidator: Sendable {
-  /// More than this many waiting, and whoever adds waits too. Never a thread that answers requests:
-  /// the file system announces only what did not come from the kernel.
-  private static let limit = 16_384
-
   private struct State {
-    var waiting: [Notice] = []
-    var known: Set<Notice> = []
     var isStopped = false
-  }
-
-  private enum Notice: Hashable {
-    case entry(parent: NodeID, name: [UInt8])
-    case listing(NodeID)
-    case attributes(NodeID)
+    var senders = 0
   }
 
   private let descriptor: Int32
   private let state = Monitor(State())
-  private let thread: Monitor<WorkerThread?> = Monitor(nil)
 
   init(descriptor: Int32) {
     self.descriptor = descriptor
   }
 
-  func start() {
-    thread.withLock { $0 = WorkerThread(name: "invalidate") { self.run() } }
-  }
-
-  /// Drops what waits and ends the thread. To be called before unmounting: a notification and an
-  /// unmount may wait for each other.
+  /// Nothing is sent from here on. To be called while requests are still answered and before unmounting: a
+  /// notification and an unmount may wait for each other.
   func stop() {
-    state.withLock {
-      $0.isStopped = true
-      $0.waiting = []
-      $0.known = []
-    }
-    state.wakeAll()
-    thread.withLock { $0 }?.join()
+    state.withLock { $0.isStopped = true }
+    _ = state.wait { $0.senders == 0 ? true : nil }
   }
 
-  func add(_ change: KernelInvalidation) {
-    _ = state.wait { $0.waiting.count < Invalidator.limit || $0.isStopped ? true : nil }
-    state.withLock { state in
-      if state.isStopped { return }
-      func add(_ notice: Notice) {
-        if state.known.insert(notice).inserted { state.waiting.append(notice) }
-      }
-      switch change {
-      case .entry(let parent, let name):
-        add(.entry(parent: parent, name: name))
-        // The kernel drops a cached listing for an entry only if it knew the entry.
-        add(.listing(parent))
-      case .attributes(let node): add(.attributes(node))
-      }
+  /// Returns when the kernel has forgotten what `changes` name.
+  func send(_ changes: [KernelInvalidation]) {
+    let isServing = state.withLock { state in
+      if !state.isStopped { state.senders += 1 }
+      return !state.isStopped
     }
+    guard isServing else { return }
+    for change in changes { send(change) }
+    state.withLock { $0.senders -= 1 }
     state.wakeAll()
   }
 
-  private func run() {
-    while true {
-      let batch = state.wait { state -> [Notice]? in
-        if state.isStopped { return [] }
-        if state.waiting.isEmpty { return nil }
-        defer {
-          state.waiting = []
-          state.known = []
-        }
-        return state.waiting
-      }
-      guard let batch, !batch.isEmpty else { return }
-      state.wakeAll()
-      for notice in batch {
-        if state.withLock({ $0.isStopped }) { return }
-        send(notice)
-      }
-    }
-  }
-
-  private func send(_ notice: Notice) {
-    switch notice {
+  private func send(_ change: KernelInvalidation) {
+    switch change {
     case .entry(let parent, let name):
       var body = fuse_notify_inval_entry_out()
       body.parent = parent.rawValue
@@ -97,8 +54,8 @@ final class Invalidator: Sendable {
       bytes.append(contentsOf: name)
       bytes.append(0)
       Invalidator.notify(descriptor, Int32(FUSE_NOTIFY_INVAL_ENTRY.rawValue), bytes)
-    case .listing(let directory):
-      invalidateInode(directory, offset: 0)
+      // The kernel drops a cached listing for an entry only if it knew the entry.
+      invalidateInode(parent, offset: 0)
     case .attributes(let node):
       // Below 0: attributes only. Dropping a file's pages would wait for reads that wait for us.
       invalidateInode(node, offset: -1)

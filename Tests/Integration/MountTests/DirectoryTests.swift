@@ -68,29 +68,25 @@ struct DirectoryTests {
     }
   }
 
-  @Test func whatTheServiceAddsIsSeenThoughItsAbsenceWasCached() throws {
+  @Test func whatTheServiceAddsOrRemovesIsSeenAtOnceWhateverWasCached() throws {
     try withMount { store in
       let artifacts = store.base + "/mount/artifacts"
-      let before = try names(artifacts)
-      #expect(errorCode { access(artifacts + "/p", F_OK) } == ENOENT)
-      #expect(errorCode { access(artifacts + "/p", F_OK) } == ENOENT)
-      #expect(!before.contains("p"))
-      let volume = try store.command("create artifacts/p/j")
-      try eventually { try names(artifacts) == before + ["p"] }
-      try eventually { access(artifacts + "/p/j", F_OK) == 0 }
-      try writeFile(artifacts + "/p/j/result", "x")
-      try #expect(store.command("remove \(volume)") == "removed")
-      try eventually { access(artifacts + "/p/j/result", F_OK) != 0 }
-      try eventually { try !names(artifacts).contains("p") }
+      let place = store.base + "/place"
+      try shell("mkdir \(place)")
+      for number in 1...500 {
+        let directory = "\(artifacts)/\(number)"
+        let before = try names(artifacts)
+        try #require(errorCode { access(directory, F_OK) } == ENOENT)
+        let volume = try store.command("create artifacts/\(number)/j")
+        // A name that the kernel drops now, between the look-up and the mount, can't be bound.
+        try check(mount(directory + "/j", place, nil, UInt(MS_BIND), nil), "mount", directory)
+        try writeFile(place + "/result", "x")
+        try check(umount2(place, 0), "umount2", place)
+        try #require(names(artifacts) == before + ["\(number)"])
+        try #require(store.command("remove \(volume)") == "removed")
+        try #require(errorCode { access(directory + "/j/result", F_OK) } == ENOENT)
+        try #require(names(artifacts) == before)
+      }
     }
-  }
-
-  /// Notifications are sent by a thread of their own, a moment after the change.
-  private func eventually(_ condition: () throws -> Bool) throws {
-    for _ in 0..<200 {
-      if try condition() { return }
-      usleep(10_000)
-    }
-    Issue.record("The kernel was not told within 2 s.")
   }
 }
