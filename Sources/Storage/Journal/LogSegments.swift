@@ -60,8 +60,8 @@ public final class LogSegments: Sendable {
     self.segmentLength = segmentLength
     try disk.makeDirectory("journal")
     try disk.makeDirectory("staging")
-    // Each time, for a process may have been killed between the two.
-    try disk.syncDirectory("")
+    // Each time, for a process may have been killed before it.
+    for directory in ["", "journal", "staging"] { try disk.syncDirectory(directory) }
     var state = State(next: 1)
     for name in try disk.list("staging") {
       let path = "staging/" + name
@@ -274,17 +274,26 @@ public final class LogSegments: Sendable {
       }
       return dead
     }
+    var room = state.withLock { Self.mostStagingSpares - $0.stagingSpares.count }
+    var spares: [(path: String, file: SegmentFile)] = []
     for (path, file) in dead {
-      let isWanted = file != nil && state.withLock { $0.stagingSpares.count < Self.mostStagingSpares }
-      guard isWanted, let file else {
+      guard room > 0, let file else {
         try disk.remove(path)
         continue
       }
+      room -= 1
       let spare = path.replacing(".staging", with: Self.spareSuffix)
       try disk.rename(path, spare)
-      state.withLock { $0.stagingSpares.append((spare, file)) }
+      spares.append((spare, file))
     }
+    guard !spares.isEmpty else { return }
+    try syncRenames("staging")
+    state.withLock { $0.stagingSpares += spares }
   }
+
+  /// To be called between two renames of one file. A rename is atomic, but a power cut may undo the first of
+  /// two: then the file had its first and its last name, and would be written under both.
+  private func syncRenames(_ directory: String) throws(SystemError) { try disk.syncDirectory(directory) }
 
   /// Gives the space of spare staging segments back. Returns whether there were any.
   public func removeStagingSpares() throws(SystemError) -> Bool {
@@ -311,6 +320,7 @@ public final class LogSegments: Sendable {
     guard let path else { return }
     if isKnownUniquelyReferenced(&file), try file?.file.length() == segmentLength {
       try disk.rename(path, Self.spareName)
+      try syncRenames("journal")
       state.withLock { $0.spare = file }
     } else {
       try disk.remove(path)
