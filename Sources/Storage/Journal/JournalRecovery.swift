@@ -53,7 +53,7 @@ struct JournalRecovery {
         lost.append(number)
         continue
       }
-      if expected != nil, segment.first > next {
+      if expected != nil || !lost.isEmpty, segment.first > next {
         // Written after what was lost, and lost with it, unless it says that this had been durable.
         try refuseLostRecords(segment, after: Journal.headerLength, from: next)
         lost.append(number)

@@ -405,7 +405,7 @@ struct Model {
   ) throws(POSIXError) -> UInt64 {
     let from = try file(source)
     let to = try file(destination)
-    if offset >= from.size { return 0 }
+    if offset >= from.size || length == 0 { return 0 }
     let count = min(length, from.size - offset)
     try checkWritable(destination)
     if source == destination, offset < target + count, target < offset + count { throw POSIXError(EINVAL) }

@@ -221,6 +221,25 @@ import Testing
     #expect(try recover(after, applied: 5).journal.lastSequence == 5)
   }
 
+  @Test func `segments of which none was synced may be lost in any order`() throws {
+    let disk = SimulatedDisk()
+    let (journal, _) = try recover(disk)
+    for _ in 0..<3 {
+      try journal.appendRemovals(1...3)
+      _ = try journal.appendWrite([UInt8](repeating: 1, count: 60_000))
+    }
+    let names = try disk.list("journal").sorted()
+    #expect(names.count == 3)
+    // The catalog has the operations of the first segment. Of all that was written only the last one reached the disk.
+    for name in names.prefix(2) {
+      let file = try disk.open("journal/" + name, create: false)
+      try [UInt8](repeating: 0, count: 64).withUnsafeBytes { try file.write($0, at: 0) }
+    }
+    let (next, operations) = try recover(disk.afterKill(), applied: 4)
+    #expect(operations.isEmpty)
+    #expect(next.lastSequence == 4)
+  }
+
   @Test func `a spare segment that does not fit leaves the space to others`() throws {
     let disk = SimulatedDisk()
     let (journal, _) = try recover(disk)
