@@ -19,6 +19,14 @@ extension Catalog {
     }
   }
 
+  /// The chunks whose numbers are in a range.
+  public func chunks(_ numbers: ClosedRange<ChunkID>) throws(CatalogError) -> [ChunkRow] {
+    try read { (connection) throws(CatalogError) in
+      try connection.statement("SELECT \(ChunkRow.columns) FROM chunk WHERE id BETWEEN ? AND ?")
+        .bind(numbers.lowerBound).bind(numbers.upperBound).all { (row) throws(CatalogError) in try ChunkRow(row) }
+    }
+  }
+
   /// The chunks of those digests that the catalog knows.
   public func existing(_ digests: some Sequence<Digest>) throws(CatalogError) -> [Digest: ChunkRow] {
     try read { (connection) throws(CatalogError) in

@@ -33,6 +33,36 @@ extension Catalog {
       { $0.bind(number) }, { (row) throws(CatalogError) in try InodeRow.living(row) })
   }
 
+  /// An inode and, where it is short, its map of the file's first page.
+  public struct InodeWithMap {
+    public var number: InodeNumber
+    public var row: InodeRow
+    /// nil: to be asked for by ``Catalog/extentPage(_:_:page:)``.
+    public var firstPage: [Extent]?
+  }
+
+  /// The inodes in a layer whose numbers are in a range, with the maps that most of them are read by.
+  public func inodes(_ layer: LayerID, _ numbers: ClosedRange<InodeNumber>) throws(CatalogError) -> [InodeWithMap] {
+    try read { (connection) throws(CatalogError) in
+      var found: [InodeWithMap] = []
+      try connection.statement(
+        """
+        SELECT \(InodeRow.columns), inode.ino, map FROM inode LEFT JOIN extent
+          ON extent.layer = inode.layer AND extent.ino = inode.ino AND page = 0 AND length(map) <= 1024
+        WHERE inode.layer = ? AND inode.ino BETWEEN ? AND ?
+        """
+      )
+      .bind(layer).bind(numbers.lowerBound).bind(numbers.upperBound)
+      .forEach { (row) throws(CatalogError) in
+        guard let inode = try InodeRow.living(row) else { return }
+        let number = row.uint64(13)
+        let map = row.isNull(14) ? nil : try Self.decode(row, column: 14, number, 0)
+        found.append(InodeWithMap(number: number, row: inode, firstPage: map))
+      }
+      return found
+    }
+  }
+
   /// The inodes in a layer that no name leads to and that were not deleted: after a crash, nobody
   /// has them open any more.
   public func unlinkedInodes(_ layer: LayerID) throws(CatalogError) -> [InodeNumber] {

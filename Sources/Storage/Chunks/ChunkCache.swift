@@ -48,11 +48,14 @@ public final class ChunkCache: Sendable {
     var loading: Set<UInt64> = []
     var bytes = 0
     var hand = 0
-    /// Of the keys last asked about, each in the place that its value gives it.
-    var asked = [UInt64](repeating: .max, count: ChunkCache.askedPlaces)
+    /// The keys last asked about and how often, each in the place that its value gives it.
+    var asked = [(key: UInt64, times: Int)](repeating: (.max, 0), count: ChunkCache.askedPlaces)
   }
 
   private static let askedPlaces = 1024
+  /// At the third time: in random reads of a file, many chunks are asked for twice by chance. Caching those at the
+  /// second cost more than it saved, most of all by pages that the process had not touched before.
+  private static let askedBefore = 2
 
   private static let shardCount = 8
   private let shards: [Monitor<Shard>]
@@ -66,12 +69,13 @@ public final class ChunkCache: Sendable {
   /// Bytes held now.
   public var bytes: Int { shards.reduce(0) { $0 + $1.withLock { $0.bytes } } }
 
-  /// Whether a chunk is here, or was asked about not long ago: then it pays to have it.
+  /// Whether a chunk is here, or was asked about twice not long ago: then it pays to have it.
   public func isWorthCaching(_ key: UInt64) -> Bool {
     shards[Int(truncatingIfNeeded: key) & (Self.shardCount - 1)].withLock { state in
       let place = Int(truncatingIfNeeded: key / UInt64(Self.shardCount)) & (Self.askedPlaces - 1)
-      defer { state.asked[place] = key }
-      return state.asked[place] == key || state.places[key] != nil
+      if state.asked[place].key != key { state.asked[place] = (key, 0) }
+      defer { state.asked[place].times += 1 }
+      return state.asked[place].times >= Self.askedBefore || state.places[key] != nil
     }
   }
 

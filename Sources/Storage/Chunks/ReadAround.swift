@@ -1,14 +1,10 @@
 /// Decides when a read of a pack brings what lies around it into memory: a *window* of 1 MiB.
 ///
 /// What was stored at about the same time is often read at about the same time, in whatever order, and a
-/// disk brings a window in the time of a few small reads. But where reads are far apart, as in a random
-/// search of a large store, windows would only be in the way of what is wanted. So each window costs a
-/// credit, and each read of what a window brought earns one.
+/// disk brings a window in the time of a few small reads. Each window costs a unit of ``Credit``, and each read
+/// of what a window brought earns one.
 struct ReadAround {
   static let window: UInt64 = 1 << 20
-  static let mostCredit = 64
-  /// One of so many reads from the disk earns a credit without merit: the pattern may have changed.
-  private static let trial = 64
   /// Of windows that are remembered; then all are forgotten.
   private static let mostWindows = 16_384
 
@@ -18,8 +14,7 @@ struct ReadAround {
   }
 
   private var brought: Set<Place> = []
-  private(set) var credit = mostCredit
-  private var misses = 0
+  private(set) var credit = Credit()
 
   /// Notes a read at `offset` of a pack, and whether it was in memory. Returns what to bring. An offset that
   /// no file has, because a damaged catalog gave it, is left alone.
@@ -27,25 +22,21 @@ struct ReadAround {
     guard offset <= UInt64(Int64.max) - Self.window else { return nil }
     let place = Place(pack: pack, window: offset / Self.window)
     if !wasCached {
-      misses += 1
-      if misses % Self.trial == 0 { earn() }
+      credit.noteMiss()
       // What was brought before has been forgotten, or is still under way and brought twice at no cost.
       brought.remove(place)
       return bring(place)
     }
     guard brought.contains(place) else { return nil }
-    earn()
+    credit.earn()
     // Who came from the window before is reading on.
     let next = Place(pack: pack, window: place.window + 1)
     let cameFromBefore = place.window > 0 && brought.contains(Place(pack: pack, window: place.window - 1))
     return cameFromBefore && !brought.contains(next) ? bring(next) : nil
   }
 
-  private mutating func earn() { credit = min(credit + 1, Self.mostCredit) }
-
   private mutating func bring(_ place: Place) -> Range<UInt64>? {
-    guard credit > 0 else { return nil }
-    credit -= 1
+    guard credit.spend(1) else { return nil }
     if brought.count >= Self.mostWindows { brought = [] }
     brought.insert(place)
     return place.window * Self.window..<(place.window + 1) * Self.window

@@ -18,6 +18,8 @@ final class Node {
   var charged = 0
   /// Used since the eviction hand last passed.
   var isRecent = true
+  /// Loaded because a neighbour was asked for, and not used yet.
+  var isInAdvance = false
   /// All of the extent map is in memory, as it is of a file that this process made: a page that is
   /// missing does not exist.
   var hasAllPages: Bool
@@ -77,6 +79,8 @@ final class Directory {
   var entries: [UInt64: DirectoryEntry] = [:]
   /// Names not in `entries` do not exist; else the catalog is to be asked.
   var isComplete: Bool
+  /// How often the catalog was asked for a single name.
+  var singleLookups = 0
   /// Cookies changed since the last checkpoint began, with the names that they had or have, and those
   /// in the checkpoint under way: for them `entries` alone counts, whatever the catalog says.
   var dirty: [UInt64: [UInt8]] = [:]

@@ -26,6 +26,8 @@ final class State {
   var counters: Counters
   var dirty = DirtySet()
   var eviction = Eviction()
+  /// For inodes that are loaded with their neighbours.
+  var credit = Credit()
   /// Answers to requests that are in the journal, for a kernel that sends them again after a restart.
   var answered: [UInt64: NodeID] = [:]
   /// Snapshots and clones whose layers the catalog does not have yet: nothing can be looked up in them.
@@ -106,16 +108,11 @@ final class State {
   func node(_ id: NodeID) throws(POSIXError) -> Node {
     if let node = nodes[id] {
       guard !node.isDeleted else { throw POSIXError(ESTALE) }
+      if node.isInAdvance { noteUse(ofNeighbour: node) }
       node.isRecent = true
       return node
     }
-    let volume = try volume(id.volume)
-    guard let row = try read({ (catalog) throws(CatalogError) in try catalog.inode(volume.chain, id.inode) }) else {
-      throw POSIXError(ESTALE)
-    }
-    let node = Node(id: id, row: row, isNew: false)
-    keep(node)
-    return node
+    return try load(id)
   }
 
   func directory(_ id: NodeID) throws(POSIXError) -> Node {
@@ -206,6 +203,11 @@ final class State {
       if entry.name == name { return entry }
     }
     if directory.isComplete { return nil }
+    directory.singleLookups += 1
+    if directory.singleLookups == Self.singleLookups {
+      try loadNames(of: parent, after: 0, limit: Self.namesInAdvance)
+      return try entry(parent, name)
+    }
     let chain = try volume(parent.id.volume).chain
     let found = try read { (catalog) throws(CatalogError) in
       try catalog.entry(chain, parent.id.inode, hash: hash, name: name)
@@ -252,21 +254,10 @@ final class State {
   /// Brings all names of a directory into memory.
   func complete(_ node: Node) throws(POSIXError) -> Directory {
     guard let directory = node.directory else { throw POSIXError(ENOTDIR) }
-    if directory.isComplete { return directory }
-    let chain = try volume(node.id.volume).chain
-    var after: UInt64 = 0
-    while true {
-      let found = try read { (catalog) throws(CatalogError) in
-        try catalog.entries(chain, node.id.inode, after: after, limit: 4096)
-      }
-      for entry in found where directory.entries[entry.cookie] == nil && !directory.isChanged(entry.cookie) {
-        directory.insert(entry)
-      }
-      guard found.count == 4096, let last = found.last else { break }
-      after = last.cookie
+    var after: UInt64? = 0
+    while !directory.isComplete, let start = after {
+      after = try loadNames(of: node, after: start, limit: 4096)
     }
-    directory.isComplete = true
-    charge(node, directory.entries.count / 2)
     return directory
   }
 

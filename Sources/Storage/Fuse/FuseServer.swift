@@ -10,7 +10,7 @@ public final class FuseServer: Sendable {
     /// Threads that answer requests; nil: two a core, at least 4 and at most 16.
     public var workers: Int?
     /// How far the kernel reads ahead, in KiB.
-    public var readAheadKilobytes = 1024
+    public var readAheadKilobytes = 2048
     /// What `mount` shows as the source.
     public var source = "cairn"
     /// Told, in a sentence, of what goes wrong but stops nothing.

@@ -16,10 +16,10 @@ import Synchronization
 public final class RequestReceiver: Sendable {
   /// Nanoseconds that a worker looks for the next request. Programs that work on many files need less
   /// between two.
-  private static let patience: UInt64 = 50_000
+  private static let patience: UInt64 = 100_000
   /// It looks only if the request before came within so many nanoseconds, the time of waking included:
   /// a compiler that reads a file now and then shall have the processor for itself.
-  private static let closeEnough: UInt64 = 80_000
+  private static let closeEnough: UInt64 = 150_000
   /// So many requests in a row are to be there at once before another worker is woken for them: it costs
   /// more than an answer or two, and a single program may be back before its answer has been sent.
   private static let busyAfter = 3

@@ -13,7 +13,7 @@ import Testing
   @Test func whatIsInMemoryIsNotBrought() {
     var readAround = ReadAround()
     #expect(readAround.noteRead(pack: 1, offset: 0, wasCached: true) == nil)
-    #expect(readAround.credit == ReadAround.mostCredit)
+    #expect(readAround.credit.left == Credit.most)
   }
 
   @Test(arguments: [UInt64.max, UInt64(Int64.max), UInt64(Int64.max) - ReadAround.window + 1])
@@ -35,7 +35,7 @@ import Testing
     let brought = (0..<10_000).filter {
       readAround.noteRead(pack: UInt64($0), offset: 0, wasCached: false) != nil
     }
-    #expect(brought.count <= ReadAround.mostCredit + 10_000 / 64)
+    #expect(brought.count <= Credit.most + 10_000 / 64)
   }
 
   @Test func readsAtRandomOfAFewPacksBringThemWhole() {
