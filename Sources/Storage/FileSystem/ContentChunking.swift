@@ -106,7 +106,9 @@ struct ContentChunking {
   }
 
   private func chunkExtents(_ content: [Extent], _ region: Range<UInt64>) throws -> [Extent] {
-    let window = UnsafeMutableRawBufferPointer.allocate(byteCount: 4 * chunker.parameters.maximum, alignment: 16)
+    let isLarge = region.count >= Self.windowOfLargeFile
+    let window = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: max(4 * chunker.parameters.maximum, isLarge ? Self.windowOfLargeFile : 0), alignment: 16)
     defer { window.deallocate() }
     var result: [Extent] = []
     var filled = 0
@@ -120,22 +122,38 @@ struct ContentChunking {
         try fill(part, from: ExtentMap.extents(content, in: start..<end), at: start)
         filled = wanted
       }
-      // Cut as long as the window holds a longest chunk, or all that is left.
-      var used = 0
       let isLast = position + UInt64(filled) == region.upperBound
-      while used < filled, isLast || filled - used >= chunker.parameters.maximum {
-        let rest = UnsafeRawBufferPointer(rebasing: window[used..<filled])
-        let length = chunker.cut(rest)
-        let bytes = UnsafeRawBufferPointer(rebasing: rest[..<length])
-        let extent = Extent(offset: position + UInt64(used), length: UInt64(length), content: try store(bytes))
-        ExtentMap.append(extent, to: &result)
-        used += length
+      let pieces = cut(UnsafeRawBufferPointer(rebasing: window[..<filled]), isLast: isLast)
+      let contents =
+        isLarge
+        ? try inParallel(pieces.count) { try store(UnsafeRawBufferPointer(rebasing: window[pieces[$0]])) }
+        : try pieces.map { try store(UnsafeRawBufferPointer(rebasing: window[$0])) }
+      for (piece, content) in zip(pieces, contents) {
+        let offset = position + UInt64(piece.lowerBound)
+        ExtentMap.append(Extent(offset: offset, length: UInt64(piece.count), content: content), to: &result)
       }
+      let used = pieces.last?.upperBound ?? 0
       memmove(window.baseAddress!, window.baseAddress! + used, filled - used)
       filled -= used
       position += UInt64(used)
     }
     return result
+  }
+
+  /// Cutting is a third of the work, and one cut after the other; what comes then is shared by all processors, for
+  /// so much at a time. 152 MiB took 0.45 s on one of two, and 0.37 s on both.
+  private static let windowOfLargeFile = 8 << 20
+
+  /// Cuts as long as the bytes hold a longest chunk, or all that is left.
+  private func cut(_ bytes: UnsafeRawBufferPointer, isLast: Bool) -> [Range<Int>] {
+    var pieces: [Range<Int>] = []
+    var used = 0
+    while used < bytes.count, isLast || bytes.count - used >= chunker.parameters.maximum {
+      let length = chunker.cut(UnsafeRawBufferPointer(rebasing: bytes[used...]))
+      pieces.append(used..<used + length)
+      used += length
+    }
+    return pieces
   }
 
   private func store(_ bytes: UnsafeRawBufferPointer) throws -> Extent.Content {

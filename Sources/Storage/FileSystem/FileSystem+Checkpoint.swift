@@ -23,6 +23,8 @@ extension FileSystem {
   /// writers wait for its end.
   private static let stagedTarget: UInt64 = 512 << 20
   private static let stagedLimit: UInt64 = 2 << 30
+  /// Seconds without a change after which the space of spare staging segments, up to 512 MiB, is given back.
+  private static let spareSeconds = 30.0
   /// Changed inodes at which a checkpoint begins: freezing that many takes some 20 ms under the lock.
   private static let dirtyTarget = 50_000
 
@@ -30,12 +32,26 @@ extension FileSystem {
   func checkpointLoop() {
     while true {
       let isIdle = checkpoints.withLock { !$0.hasChanges && $0.unsettled == nil }
-      let isStopping = checkpoints.wait(seconds: isIdle ? nil : 0.25) { state -> Bool? in
+      let patience = !isIdle ? 0.25 : journal.segments.hasStagingSpares ? Self.spareSeconds : nil
+      let isStopping = checkpoints.wait(seconds: patience) { state -> Bool? in
         if state.isStopping { return true }
         return state.isUrgent || isIdle && (state.hasChanges || state.unsettled != nil) ? false : nil
       }
       if isStopping == true { return }
-      takeDueCheckpoint()
+      if isIdle && isStopping == nil {
+        giveSparesBack()
+      } else {
+        takeDueCheckpoint()
+      }
+    }
+  }
+
+  private func giveSparesBack() {
+    do {
+      _ = try journal.segments.removeStagingSpares()
+    } catch {
+      // Their files stay until the next start; nothing else depends on them.
+      options.report("removing spare log segments: \(error)")
     }
   }
 

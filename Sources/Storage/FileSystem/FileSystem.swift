@@ -123,6 +123,7 @@ public final class FileSystem: Sendable {
     do {
       try checkpoint()
       try journal.sync()
+      _ = try journal.segments.removeStagingSpares()
       try chunkStore.packs.close()
       try catalog.checkpoint()
     } catch {

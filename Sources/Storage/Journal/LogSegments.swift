@@ -295,6 +295,8 @@ public final class LogSegments: Sendable {
   /// two: then the file had its first and its last name, and would be written under both.
   private func syncRenames(_ directory: String) throws(SystemError) { try disk.syncDirectory(directory) }
 
+  public var hasStagingSpares: Bool { state.withLock { !$0.stagingSpares.isEmpty } }
+
   /// Gives the space of spare staging segments back. Returns whether there were any.
   public func removeStagingSpares() throws(SystemError) -> Bool {
     let spares = state.withLock { state in

@@ -1,5 +1,6 @@
 import Catalog
 import Glibc
+import Journal
 import Linux
 import Testing
 
@@ -17,6 +18,21 @@ import Testing
     // The thread notes that nothing changes any more only when all has come into the catalog.
     try waitUntil("the checkpoint thread is idle") { !store.fileSystem.checkpoints.withLock { $0.hasChanges } }
     #expect(try store.fileSystem.catalog.counters().appliedSequence >= sequence)
+  }
+  #expect(store.reports.all == [])
+}
+
+@Test func aStoreThatIsClosedGivesSpareLogSegmentsBack() throws {
+  let store = try TestStore()
+  let root = try store.makeVolume("storage")
+  let file = try store.write("file", in: root, [])
+  let mebibyte = [UInt8](repeating: 1, count: 1 << 20)
+  for number in 0..<16 { try store.overwrite(file, at: UInt64(number) << 20, mebibyte) }
+  try store.fileSystem.checkpoint()
+  #expect(store.fileSystem.journal.segments.hasStagingSpares)
+  try store.reopen { path in
+    let left = try LocalDisk(root: path).list("staging")
+    #expect(left == [])
   }
   #expect(store.reports.all == [])
 }

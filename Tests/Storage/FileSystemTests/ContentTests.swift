@@ -77,6 +77,29 @@ import Testing
     fileSystem.close()
   }
 
+  /// What is cut at once is cut in windows of 8 MiB, by several threads.
+  @Test(arguments: testSeeds())
+  func `a large file is cut as one that grew in small pieces`(seed: UInt64) throws {
+    var generator = SeededGenerator(seed: seed)
+    let content = generator.bytes(15 << 20)
+    let large = try make("large")
+    for piece in stride(from: 0, to: content.count, by: 1 << 20) {
+      try write(large, content[piece..<piece + 1 << 20], at: UInt64(piece))
+    }
+    try fileSystem.checkpoint()
+    let grown = try make("grown")
+    for piece in stride(from: 0, to: content.count, by: 3 << 20) {
+      try write(grown, content[piece..<piece + 3 << 20], at: UInt64(piece))
+      try fileSystem.checkpoint()
+    }
+    #expect(try chunks(grown) == chunks(large), "seed \(seed)")
+    #expect(try chunks(large).count > 100)
+    var found = [UInt8](repeating: 0, count: content.count)
+    let count = try found.withUnsafeMutableBytes { try fileSystem.read(large, offset: 0, into: $0) }
+    #expect(count == content.count && found == content)
+    fileSystem.close()
+  }
+
   @Test func `small files are kept inline, and grow out of it`() throws {
     let node = try make("small")
     try write(node, ModelRun.pool[..<512], at: 0)
