@@ -204,7 +204,8 @@ extension FileSystem {
 
   /// Where an inode appears under the mount, as far as the hints lead.
   private func path(of inode: InodeNumber, _ volume: VolumeRow, _ chain: [LayerID]) throws -> String {
-    let prefix = volume.path.map { String(decoding: $0, as: UTF8.self) } ?? "(volume \(volume.id))"
+    let place = volume.isIncomplete ? nil : volume.path
+    let prefix = place.map { String(decoding: $0, as: UTF8.self) } ?? "(volume \(volume.id))"
     var components: [String] = []
     var current = inode
     while current != volume.root && components.count < 4096 {
