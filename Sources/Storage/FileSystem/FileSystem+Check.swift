@@ -41,8 +41,8 @@ public struct CheckReport: Equatable, Sendable {
 ///
 /// It changes nothing but this: a chunk that can't be read goes into quarantine, as it would when a
 /// file is read. A repair mends only what can be derived: lost rows of chunks, from their records in
-/// packs; counts, from what they count; the quarantine of chunks that can be read after all. It deletes
-/// nothing.
+/// packs; damaged chunks, from copies in packs; counts, from what they count; the quarantine of chunks that
+/// can be read after all. It deletes nothing.
 extension FileSystem {
   public static let mostPaths = 1000
 
@@ -56,6 +56,9 @@ extension FileSystem {
       checkJournal(&report)
       let missing = try checkCatalog(repair: repair, &report)
       var damaged = try checkChunks(repair: repair, &report)
+      if repair {
+        for chunk in try restoreFromCopies(Set(damaged.keys), &report) { damaged[chunk] = nil }
+      }
       for chunk in missing { damaged[chunk] = "the catalog has lost chunk \(chunk)" }
       try checkTrees(repair: repair, &report)
       for chunk in try catalog.quarantined() where damaged[chunk.row.id] == nil {
