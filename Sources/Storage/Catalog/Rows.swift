@@ -134,7 +134,7 @@ public struct VolumeRow: Equatable, Sendable {
 
   /// Its tree is being brought in. Nobody knows of it before it has its place, and if its process dies before that, the
   /// next removes it.
-  public var isIncomplete: Bool { path == Self.pathWhileIncomplete }
+  public var isIncomplete: Bool { path == Self.pathWhileIncomplete && !sealed }
 
   public init(
     id: VolumeID, kind: VolumeKind, path: [UInt8]?, layer: LayerID, root: InodeNumber, sealed: Bool = false,

@@ -56,9 +56,7 @@ extension FileSystem {
       checkJournal(&report)
       let missing = try checkCatalog(repair: repair, &report)
       var damaged = try checkChunks(repair: repair, &report)
-      if repair {
-        for chunk in try restoreFromCopies(Set(damaged.keys), &report) { damaged[chunk] = nil }
-      }
+      if repair { restoreFromCopies(&damaged, &report) }
       for chunk in missing { damaged[chunk] = "the catalog has lost chunk \(chunk)" }
       try checkTrees(repair: repair, &report)
       for chunk in try catalog.quarantined() where damaged[chunk.row.id] == nil {

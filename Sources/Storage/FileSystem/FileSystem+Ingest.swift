@@ -115,7 +115,10 @@ private struct TreeBuilder {
     } catch let error as VolumeError {
       throw error
     } catch let error as POSIXError {
-      throw invalid(entry, "can't be made: \(String(cString: strerror(error.code)))")
+      var refusal = invalid(entry, "can't be made: \(String(cString: strerror(error.code)))")
+      // The store's fault and not the tree's.
+      if error.code == EIO || error.code == ENOSPC { refusal = VolumeError(.failed, refusal.message) }
+      throw refusal
     } catch {
       throw VolumeError(.failed, "make \(String(decoding: entry.path, as: UTF8.self)): \(error)")
     }

@@ -31,24 +31,32 @@ extension FileSystem {
         report.findings.append(.init("pack \(pack) can't be searched for lost chunks: \(reason)"))
       }
       let unaccounted = found.unreadable.isEmpty ? 0 : lost.count - rows.count
-      let (wrong, restored) = try betweenCheckpoints {
-        let result = try chunkStore.restore(rows, unaccounted: unaccounted)
-        // No map has changed in the catalog meanwhile, and none in memory is looked at before this is done.
-        lock.withLock { $0.replaceChunks(result.replacements) }
-        return (result.wrongCounts, result)
+      let restored = try betweenCheckpoints {
+        let restored = try chunkStore.restore(rows, unaccounted: unaccounted)
+        // After the maps in the catalog: one that is loaded in between has the new numbers already.
+        lock.withLock { $0.replaceChunks(restored.replacements) }
+        return restored
       }
       for row in restored.taken {
         report.findings.append(
           .init("chunk \(row.id) can't be put back yet, because its content is being stored: repair again"))
       }
       report.repairs.append("found \(rows.count - restored.taken.count) of \(lost.count) lost chunks in the packs")
-      return wrong
+      return restored.wrongCounts
     }
   }
 
-  /// Stores the content of chunks that can't be read once more, where a pack has another copy of it. Returns those that
-  /// can be read since.
-  func restoreFromCopies(_ damaged: Set<ChunkID>, _ report: inout CheckReport) throws -> Set<ChunkID> {
+  /// Stores the content of chunks that can't be read once more, where a pack has another copy of it, and takes those that
+  /// can be read since from `damaged`.
+  func restoreFromCopies(_ damaged: inout [ChunkID: String], _ report: inout CheckReport) {
+    do {
+      for chunk in try restore(Set(damaged.keys), &report) { damaged[chunk] = nil }
+    } catch {
+      report.findings.append(.init("damaged chunks can't be restored from copies: \(error)"))
+    }
+  }
+
+  private func restore(_ damaged: Set<ChunkID>, _ report: inout CheckReport) throws -> Set<ChunkID> {
     let lost = try catalog.quarantined().map(\.row).filter { damaged.contains($0.id) }
     guard !lost.isEmpty else { return [] }
     let stored = try withoutCollecting {

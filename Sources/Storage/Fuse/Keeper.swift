@@ -68,42 +68,59 @@ public enum Keeper {
     var policy = RestartPolicy(limit: configuration.restartLimit, window: configuration.restartWindow)
     var isNew = true
     while true {
-      let (failure, what): (RestartPolicy.Failure, String)
-      do throws(FuseError) {
-        let wasNew = isNew
-        let server = try spawn(configuration, mount, isNew: wasNew)
-        isNew = false
-        let (status, order) = watch(server, &signals)
-        let (signal, code) = (status & 0x7F, status >> 8 & 0xFF)
-        let isStopping = order == SIGTERM || order == SIGINT
-        if signal == 0 {
-          if code == 0 && order == SIGHUP { continue }
-          if code == 0 || wasNew || isStopping || !mount.isConnected { return code }
-          (failure, what) = (.takeover, "could not take over (exit code \(code))")
-        } else {
-          (failure, what) = (.death, "died by signal \(signal)")
-        }
-        if isStopping {
-          configuration.log("The storage server \(what) while it stopped. See its log for the cause.")
+      let outcome = try serve(configuration, mount, isNew: isNew, &signals)
+      isNew = false
+      switch outcome {
+      case .left: continue
+      case .ended(let code): return code
+      case .failed(let kind, let what):
+        guard let delay = policy.delay(after: kind, at: secondsNow()) else {
+          configuration.log(
+            "The storage server \(what), and \(policy.count) have failed within \(configuration.restartWindow) s: "
+              + "\(mount.mountPoint) is unmounted. See its log for the cause.")
           return 1
         }
-      } catch {
-        if isNew { throw error }
-        (failure, what) = (.takeover, "could not take over (\(error))")
-      }
-      guard let delay = policy.delay(after: failure, at: secondsNow()) else {
         configuration.log(
-          "The storage server \(what), and \(policy.count) have failed within \(configuration.restartWindow) s: "
-            + "\(mount.mountPoint) is unmounted. See its log for the cause.")
-        return 1
-      }
-      configuration.log(
-        "The storage server \(what); another takes over \(mount.mountPoint)\(delay > 0 ? " in \(delay) s" : "").")
-      guard wait(seconds: delay, signals) else {
-        configuration.log("Told to stop while nobody served \(mount.mountPoint), which is unmounted.")
-        return 1
+          "The storage server \(what); another takes over \(mount.mountPoint)\(delay > 0 ? " in \(delay) s" : "").")
+        guard wait(seconds: delay, signals) else {
+          configuration.log("Told to stop while nobody served \(mount.mountPoint), which is unmounted.")
+          return 1
+        }
       }
     }
+  }
+
+  private enum Outcome {
+    /// It left the mount to another on purpose.
+    case left
+    /// It exited, and the mount with it.
+    case ended(Int32)
+    /// The mount is as it was. What happened, after “The storage server”.
+    case failed(RestartPolicy.Failure, String)
+  }
+
+  /// Starts a server and waits for its end.
+  private static func serve(
+    _ configuration: Configuration, _ mount: KernelMount, isNew: Bool, _ signals: inout sigset_t
+  ) throws(FuseError) -> Outcome {
+    let server: pid_t
+    do throws(FuseError) {
+      server = try spawn(configuration, mount, isNew: isNew)
+    } catch {
+      if isNew { throw error }
+      return .failed(.takeover, "could not take over (\(error))")
+    }
+    let (status, order) = watch(server, &signals)
+    let (signal, code) = (status & 0x7F, status >> 8 & 0xFF)
+    let isStopping = order == SIGTERM || order == SIGINT
+    if signal != 0 && isStopping {
+      configuration.log("The storage server died by signal \(signal) while it stopped. See its log for the cause.")
+      return .ended(1)
+    }
+    if signal != 0 { return .failed(.death, "died by signal \(signal)") }
+    if code == 0 && order == SIGHUP { return .left }
+    if code == 0 || isNew || isStopping || !mount.isConnected { return .ended(code) }
+    return .failed(.takeover, "could not take over (exit code \(code))")
   }
 
   /// False: told to stop meanwhile. SIGHUP ends the wait.
