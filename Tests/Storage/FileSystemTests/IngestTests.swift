@@ -146,6 +146,56 @@ private let trees = getenv("CAIRN_FUZZ").flatMap { Int(String(cString: $0)) } ??
     store.discard()
   }
 
+  /// Brings a tree in while one call of the disk fails: the first from there on, the second and so on. False: all calls
+  /// were over before it.
+  private func ingest(failing number: Int, _ code: Int32, _ refusals: inout Int) throws -> Bool {
+    func entry(_ path: String, _ content: IngestEntry.Content) -> IngestEntry {
+      IngestEntry(path: Array(path.utf8), content: content, mode: 0o755, uid: 7, gid: 8, modified: 9)
+    }
+    let disk = SimulatedDisk()
+    let store = RunStore.simulated(disk)
+    defer { store.discard() }
+    let fileSystem = try ModelRun.open(store, 100)
+    let chunks = try addChunks(fileSystem)
+    let tree = [
+      entry("", .directory), entry("d", .directory), entry("d/a", .file(chunks.map(\.digest))),
+      entry("d/b", .hardLink(to: Array("d/a".utf8))), entry("s", .symbolicLink(target: [0x61])),
+    ]
+    let contents = Dictionary(uniqueKeysWithValues: chunks.map { ($0.digest, $0.content) })
+    let failing = disk.calls + 1 + number
+    let hasFailed = Mutex(false)
+    disk.fail { call, _, count in
+      guard call != .read, count == failing else { return nil }
+      hasFailed.withLock { $0 = true }
+      return code
+    }
+    let place: Comment = "call \(number), errno \(code)"
+    let result = Result { try fileSystem.ingest(VolumeRequest(kind: .model, path: "models/m/1"), tree) }
+    disk.fail(nil)
+    let left = fileSystem.volumes()
+    fileSystem.close()
+    switch result {
+    case .success(let volume): #expect(left == [volume], place)
+    case .failure(let error):
+      #expect((error as? VolumeError)?.code == .failed && left == [], "\(place): \(error)")
+      refusals += 1
+    }
+    let successor = try ModelRun.open(store, 100)
+    defer { successor.close() }
+    #expect(successor.volumes() == left, place)
+    for volume in left { #expect(try ExpectedTree(of: successor, volume) == ExpectedTree(tree, contents), place) }
+    #expect(try storedVolumes(successor) == left, place)
+    #expect(try successor.check(repair: false).findings == [], place)
+    return hasFailed.withLock { $0 }
+  }
+
+  @Test(arguments: [EIO, ENOSPC])
+  func `a disk that fails while a tree comes in leaves all of it or nothing`(code: Int32) throws {
+    var (number, refusals) = (0, 0)
+    while number < 1000, try ingest(failing: number, code, &refusals) { number += 1 }
+    #expect(number < 1000 && refusals > 5)
+  }
+
   @Test func `nobody sees a volume before its tree is there`() throws {
     let disk = SimulatedDisk()
     let store = RunStore.simulated(disk)
