@@ -46,8 +46,8 @@ extension FileSystem {
     }
   }
 
-  /// Stores the content of chunks that can't be read once more, where a pack has another copy of it, and takes those that
-  /// can be read since from `damaged`.
+  /// Stores the content of chunks that can't be read once more, where a pack has another copy of it, and takes those
+  /// that can be read since from `damaged`.
   func restoreFromCopies(_ damaged: inout [ChunkID: String], _ report: inout CheckReport) {
     do {
       for chunk in try restore(Set(damaged.keys), &report) { damaged[chunk] = nil }
