@@ -47,6 +47,8 @@ public struct WorkspaceUpload: Sendable {
   private static let questionSize = 4096
   /// Bytes sent in one request: enough to make the round trip cheap, and the most held in memory.
   private static let batchSize = 8 << 20
+  /// Chunks sent in one request: files of a few bytes are many, and the store takes 65,536.
+  private static let batchCount = 4096
   private static let tries = 3
 
   private let directory: String
@@ -106,7 +108,9 @@ public struct WorkspaceUpload: Sendable {
     while next < missing.count {
       var batch: [Piece] = []
       var size = 0
-      while next < missing.count && (batch.isEmpty || size + Int(missing[next].chunk.length) <= Self.batchSize) {
+      while next < missing.count, batch.count < Self.batchCount,
+        batch.isEmpty || size + Int(missing[next].chunk.length) <= Self.batchSize
+      {
         size += Int(missing[next].chunk.length)
         batch.append(missing[next])
         next += 1

@@ -56,10 +56,12 @@ extension Catalog {
   ///   - lost: rows of chunks that were lost, to be put back first. One whose number or digest is there
   ///     is passed over.
   ///   - packs: the packs that these are in.
+  ///   - replacements: chunks that were lost, each with the one that has its content now and takes its place in maps.
   ///   - unaccounted: how many chunks that files refer to are lost, and may be found yet. They stay in
   ///     the totals, so that ``lostChunks()`` goes on telling of them.
   public func recount(
-    restoring lost: [ChunkRow] = [], packs: [PackRow] = [], unaccounted: Int = 0
+    restoring lost: [ChunkRow] = [], packs: [PackRow] = [], replacements: [ChunkID: ChunkID] = [:],
+    unaccounted: Int = 0
   ) throws(CatalogError) -> Int {
     try write { (connection) throws(CatalogError) in
       try connection.store(packs)
@@ -68,6 +70,7 @@ extension Catalog {
       for row in lost.sorted(by: { $0.id < $1.id }) {
         try insert.bind(row.id).bind(row.digest).bind(row.location).run()
       }
+      if !replacements.isEmpty { try connection.replace(replacements) }
       return try connection.recount(unaccounted: unaccounted)
     }
   }
@@ -83,6 +86,25 @@ extension Catalog {
 }
 
 extension Connection {
+  /// Lets maps name other chunks.
+  fileprivate func replace(_ replacements: [ChunkID: ChunkID]) throws(CatalogError) {
+    var changed: [(layer: LayerID, inode: InodeNumber, page: UInt64, map: [UInt8])] = []
+    try statement("SELECT layer, ino, page, map FROM extent").forEach { (row) throws(CatalogError) in
+      let (layer, inode, page) = (row.uint64(0), row.uint64(1), row.uint64(2))
+      do {
+        let extents = try row.withBytes(3) { (bytes) throws(ExtentCodecError) in
+          try ExtentCodec.decode(bytes, page: page)
+        }
+        guard let new = extents.replacing(replacements) else { return }
+        changed.append((layer, inode, page, try ExtentCodec.encode(new, page: page)))
+      } catch {
+        throw row.damaged("the map of inode \(inode), page \(page) in layer \(layer): \(error)")
+      }
+    }
+    let update = try statement("UPDATE extent SET map = ?4 WHERE layer = ?1 AND ino = ?2 AND page = ?3")
+    for (layer, inode, page, map) in changed { try update.bind(layer).bind(inode).bind(page).bind(map).run() }
+  }
+
   fileprivate func recount(unaccounted: Int) throws(CatalogError) -> Int {
     var findings: [String] = []
     let references = try countReferences(&findings)
@@ -110,5 +132,19 @@ extension Connection {
       try writeMeta(totals)
     }
     return wrong.count
+  }
+}
+
+extension [Extent] {
+  /// The same with other chunks; nil: none of them is among these.
+  public func replacing(_ replacements: [ChunkID: ChunkID]) -> [Extent]? {
+    var result = self
+    var isChanged = false
+    for index in indices {
+      guard case .chunk(let old, let offset) = self[index].content, let new = replacements[old] else { continue }
+      result[index].content = .chunk(new, offset: offset)
+      isChanged = true
+    }
+    return isChanged ? result : nil
   }
 }

@@ -7,8 +7,15 @@ extension Connection {
       throw CatalogError(.damaged, "read the counters", "next_volume is \(nextVolume)")
     }
     return Counters(
-      appliedSequence: try meta("applied_sequence"), nextInode: try meta("next_inode"), nextVolume: nextVolume,
-      nextLayer: try meta("next_layer"), nextChunk: try meta("next_chunk"), nextPack: try meta("next_pack"))
+      appliedSequence: try counter("applied_sequence"), nextInode: try counter("next_inode"), nextVolume: nextVolume,
+      nextLayer: try counter("next_layer"), nextChunk: try counter("next_chunk"), nextPack: try counter("next_pack"))
+  }
+
+  /// A number that is counted on from: none that a store reaches is near to where counting ends.
+  private func counter(_ key: String) throws(CatalogError) -> UInt64 {
+    let value = try meta(key)
+    guard value < 1 << 62 else { throw CatalogError(.damaged, "read the counters", "\(key) is \(value)") }
+    return value
   }
 
   func writeMeta(_ counters: Counters) throws(CatalogError) {

@@ -53,6 +53,10 @@ extension VolumeRow {
     guard let kind = VolumeKind(rawValue: name) else {
       throw row.damaged("volume \(row.int64(0)) is of kind '\(name)', which is unknown")
     }
+    // Layers take their numbers from the counter of the inodes.
+    for number in [row.uint64(3), row.uint64(4)] where number >= 1 << 40 {
+      throw row.damaged("volume \(row.int64(0)) has layer or root \(number), which no store reaches")
+    }
     self.init(
       id: try row.uint32(0), kind: kind, path: row.isNull(2) ? nil : row.bytes(2), layer: row.uint64(3),
       root: row.uint64(4), sealed: row.int64(5) != 0, quotaBytes: row.uint64(6), quotaInodes: row.uint64(7),

@@ -110,7 +110,8 @@ public enum VolumeKind: String, Sendable, Codable, CaseIterable {
 public struct VolumeRow: Equatable, Sendable {
   public var id: VolumeID
   public var kind: VolumeKind
-  /// Where it appears under the mount, without a leading slash, such as `artifacts/p/j`; nil: nowhere.
+  /// Where it appears under the mount, without a leading slash, such as `artifacts/p/j`; nil: nowhere. Empty while
+  /// its tree is being brought in: see ``isIncomplete``.
   public var path: [UInt8]?
   /// The layer that it writes to.
   public var layer: LayerID
@@ -127,6 +128,13 @@ public struct VolumeRow: Equatable, Sendable {
   public var created: Int64
   /// The volume that it began as a snapshot or clone of; 0: none.
   public var source: VolumeID
+
+  /// The path, which leads nowhere, of a volume that is not all there yet.
+  public static let pathWhileIncomplete: [UInt8] = []
+
+  /// Its tree is being brought in. Nobody knows of it before it has its place, and if its process dies before that, the
+  /// next removes it.
+  public var isIncomplete: Bool { path == Self.pathWhileIncomplete && !sealed }
 
   public init(
     id: VolumeID, kind: VolumeKind, path: [UInt8]?, layer: LayerID, root: InodeNumber, sealed: Bool = false,

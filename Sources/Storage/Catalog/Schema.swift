@@ -21,7 +21,8 @@ enum Schema {
     CREATE TABLE volume (
       id INTEGER PRIMARY KEY,             -- never used twice; 0 is the skeleton
       kind TEXT NOT NULL,                 -- skeleton, persistent, workspace, artifact, model
-      path BLOB,                          -- where it appears under the mount, no leading slash; NULL: nowhere
+      path BLOB,                          -- where it appears under the mount, no leading slash; NULL: nowhere;
+                                          -- empty: nowhere, being brought in, removed if that is not finished
       layer INTEGER NOT NULL,             -- the top of its stack of layers, which it writes to
       root INTEGER NOT NULL,              -- the inode of its root directory
       sealed INTEGER NOT NULL,            -- 1: nothing in it changes any more

@@ -41,8 +41,8 @@ public struct CheckReport: Equatable, Sendable {
 ///
 /// It changes nothing but this: a chunk that can't be read goes into quarantine, as it would when a
 /// file is read. A repair mends only what can be derived: lost rows of chunks, from their records in
-/// packs; counts, from what they count; the quarantine of chunks that can be read after all. It deletes
-/// nothing.
+/// packs; damaged chunks, from copies in packs; counts, from what they count; the quarantine of chunks that
+/// can be read after all. It deletes nothing.
 extension FileSystem {
   public static let mostPaths = 1000
 
@@ -56,6 +56,7 @@ extension FileSystem {
       checkJournal(&report)
       let missing = try checkCatalog(repair: repair, &report)
       var damaged = try checkChunks(repair: repair, &report)
+      if repair { restoreFromCopies(&damaged, &report) }
       for chunk in missing { damaged[chunk] = "the catalog has lost chunk \(chunk)" }
       try checkTrees(repair: repair, &report)
       for chunk in try catalog.quarantined() where damaged[chunk.row.id] == nil {
@@ -204,7 +205,8 @@ extension FileSystem {
 
   /// Where an inode appears under the mount, as far as the hints lead.
   private func path(of inode: InodeNumber, _ volume: VolumeRow, _ chain: [LayerID]) throws -> String {
-    let prefix = volume.path.map { String(decoding: $0, as: UTF8.self) } ?? "(volume \(volume.id))"
+    let place = volume.isIncomplete ? nil : volume.path
+    let prefix = place.map { String(decoding: $0, as: UTF8.self) } ?? "(volume \(volume.id))"
     var components: [String] = []
     var current = inode
     while current != volume.root && components.count < 4096 {

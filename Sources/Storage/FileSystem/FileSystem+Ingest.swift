@@ -34,26 +34,28 @@ extension FileSystem {
     }
   }
 
-  /// Makes a sealed volume of a tree whose chunks are all in the store.
+  /// Makes a sealed volume of a tree whose chunks are all in the store. Nobody sees it before all of it is there, and
+  /// a process that dies meanwhile leaves nothing of it.
   public func ingest(_ request: VolumeRequest, _ entries: [IngestEntry]) throws(VolumeError) -> VolumeInformation {
-    // The journal names chunks by number, so their rows must outlive a crash before it does.
-    do { try checkpoint() } catch { throw VolumeError(.failed, "store the chunks of a tree: \(error)") }
     guard let first = entries.first, first.path.isEmpty, case .directory = first.content else {
       throw VolumeError(.invalid, "A tree begins with its root: a directory with an empty path.")
     }
+    // Before the work; whether it is free is seen after it.
+    if let path = request.path { _ = try checkPath(path) }
+    // The journal names chunks by number, so their rows must outlive a crash before it does.
+    do { try checkpoint() } catch { throw VolumeError(.failed, "store the chunks of a tree: \(error)") }
     var rootRequest = request
     rootRequest.uid = first.uid
     rootRequest.gid = first.gid
-    rootRequest.mode = first.mode
-    let volume = try createVolume(rootRequest)
+    rootRequest.mode = first.mode & ~TreeBuilder.inheritance
+    let volume = try createIncompleteVolume(rootRequest)
     do {
       var builder = TreeBuilder(fileSystem: self, volume: volume)
       for entry in entries.dropFirst() { try builder.add(entry) }
       try builder.finish(root: first)
-      try seal(volume.id)
-      return try self.volume(volume.id)
+      return try placeVolume(volume.id, at: request.path)
     } catch {
-      try removeVolume(volume.id)
+      discardIncompleteVolume(volume.id)
       throw error
     }
   }
@@ -61,11 +63,15 @@ extension FileSystem {
 
 /// Makes the files of a tree one after the other.
 private struct TreeBuilder {
+  /// Set-group-ID, which makes what comes into a directory inherit its group. A tree is brought in as it is described,
+  /// so its directories get the bit when all is in them.
+  static let inheritance: UInt32 = 0o2000
+
   let fileSystem: FileSystem
   let volume: VolumeInformation
   private var directories: [[UInt8]: NodeID]
   private var files: [[UInt8]: NodeID] = [:]
-  private var directoryTimes: [(NodeID, Int64)] = []
+  private var unfinished: [(NodeID, IngestEntry)] = []
 
   init(fileSystem: FileSystem, volume: VolumeInformation) {
     self.fileSystem = fileSystem
@@ -75,17 +81,21 @@ private struct TreeBuilder {
 
   mutating func add(_ entry: IngestEntry) throws(VolumeError) {
     let components = entry.path.split(separator: 0x2F, omittingEmptySubsequences: false)
-    guard let name = components.last, entry.path.count <= 1 << 16 else { throw invalid(entry, "has no name") }
+    guard let name = components.last, !components.contains(where: \.isEmpty) else {
+      throw invalid(entry, "has an empty name in its path")
+    }
+    guard entry.path.count <= 1 << 16 else { throw invalid(entry, "has a path of \(entry.path.count) bytes") }
+    guard entry.uid != .max, entry.gid != .max else { throw invalid(entry, "belongs to nobody: -1 is no owner") }
     let parentPath = [UInt8](components.dropLast().joined(separator: [0x2F]))
     guard let parent = directories[parentPath] else { throw invalid(entry, "comes before its directory") }
     let caller = Caller(uid: entry.uid, gid: entry.gid)
     do {
       switch entry.content {
       case .directory:
-        let made = try fileSystem.make(
-          parent, [UInt8](name), NewNode(mode: FileType.directory | entry.mode & 0o7777), caller)
+        let mode = FileType.directory | entry.mode & 0o7777 & ~Self.inheritance
+        let made = try fileSystem.make(parent, [UInt8](name), NewNode(mode: mode), caller)
         directories[entry.path] = made.node
-        directoryTimes.append((made.node, entry.modified))
+        unfinished.append((made.node, entry))
       case .symbolicLink(let target):
         guard (1...FileSystem.longestTarget).contains(target.count) else { throw POSIXError(EINVAL) }
         let made = try fileSystem.make(
@@ -94,6 +104,7 @@ private struct TreeBuilder {
       case .hardLink(let target):
         guard let node = files[target] else { throw invalid(entry, "is another name of what did not come before") }
         _ = try fileSystem.link(node, to: parent, [UInt8](name), caller)
+        files[entry.path] = node
       case .file(let digests):
         let made = try fileSystem.make(
           parent, [UInt8](name), NewNode(mode: FileType.regular | entry.mode & 0o7777), caller)
@@ -104,7 +115,10 @@ private struct TreeBuilder {
     } catch let error as VolumeError {
       throw error
     } catch let error as POSIXError {
-      throw invalid(entry, "can't be made: \(String(cString: strerror(error.code)))")
+      var refusal = invalid(entry, "can't be made: \(String(cString: strerror(error.code)))")
+      // The store's fault and not the tree's.
+      if error.code == EIO || error.code == ENOSPC { refusal = VolumeError(.failed, refusal.message) }
+      throw refusal
     } catch {
       throw VolumeError(.failed, "make \(String(decoding: entry.path, as: UTF8.self)): \(error)")
     }
@@ -113,16 +127,18 @@ private struct TreeBuilder {
   /// Directories get their times last: making what is in them changed these.
   func finish(root: IngestEntry) throws(VolumeError) {
     do throws(POSIXError) {
-      for (node, time) in directoryTimes.reversed() { try setTime(node, time) }
-      try setTime(NodeID(volume: volume.id, inode: volume.root), root.modified)
+      for (node, entry) in unfinished + [(NodeID(volume: volume.id, inode: volume.root), root)] {
+        try setTime(node, entry.modified, mode: entry.mode & Self.inheritance == 0 ? nil : entry.mode)
+      }
     } catch {
       throw VolumeError(.failed, "set the times of directories: \(String(cString: strerror(error.code)))")
     }
   }
 
-  private func setTime(_ node: NodeID, _ time: Int64) throws(POSIXError) {
+  private func setTime(_ node: NodeID, _ time: Int64, mode: UInt32? = nil) throws(POSIXError) {
     var change = AttributeChange()
     change.modified = .at(time)
+    change.mode = mode
     _ = try fileSystem.setAttributes(node, change, Caller())
   }
 
@@ -152,6 +168,7 @@ extension FileSystem {
       chunks.append(Operation.AssembledChunk(chunk: row.id, length: row.location.length))
     }
     let added = chunks.reduce(UInt64(0)) { $0 + UInt64($1.length) }
+    guard added <= Self.largestFile else { throw POSIXError(EFBIG) }
     try withState { (state) throws(POSIXError) in
       let row = try state.volume(node.volume).row
       if row.quotaBytes > 0 && row.usedBytes + added > row.quotaBytes { throw POSIXError(EDQUOT) }

@@ -109,6 +109,7 @@ extension FileSystem {
     case FileType.symbolicLink:
       guard !new.target.isEmpty else { throw POSIXError(ENOENT) }
       guard new.target.count <= Self.longestTarget else { throw POSIXError(ENAMETOOLONG) }
+      guard !new.target.contains(0) else { throw POSIXError(EINVAL) }
     default: throw POSIXError(EINVAL)
     }
   }

@@ -34,24 +34,24 @@ extension FileSystem {
       parent: parent.id, name: name, node: node, mode: FileType.directory | 0o755, uid: 0, gid: 0,
       time: nanosecondsNow())
     try state.perform(.make(make), Caller())
-    state.invalidations.append(.entry(parent: parent.id, name: name))
-    state.invalidations.append(.attributes(parent.id))
   }
 
   public func volumes() -> [VolumeInformation] {
-    lock.withLock { state in
-      state.volumes.values.map(\.row).filter { $0.kind != .skeleton }.sorted { $0.id < $1.id }
-    }
+    lock.withLock { state in state.volumes.values.map(\.row).filter(Self.isKnown).sorted { $0.id < $1.id } }
   }
 
   public func volume(_ id: VolumeID) throws(VolumeError) -> VolumeInformation {
-    let row = lock.withLock { $0.volumes[id]?.row }
-    guard let row, row.kind != .skeleton else { throw Self.noVolume(id) }
-    return row
+    try lock.withLock { (state) throws(VolumeError) in try knownVolume(state, id) }
   }
 
-  private static func noVolume(_ id: VolumeID) -> VolumeError {
-    VolumeError(.notFound, "There is no volume \(id). List those there are.")
+  /// Whether others than the file system itself may know of it.
+  private static func isKnown(_ row: VolumeRow) -> Bool { row.kind != .skeleton && !row.isIncomplete }
+
+  private func knownVolume(_ state: State, _ id: VolumeID) throws(VolumeError) -> VolumeRow {
+    guard let row = state.volumes[id]?.row, Self.isKnown(row) else {
+      throw VolumeError(.notFound, "There is no volume \(id). List those there are.")
+    }
+    return row
   }
 
   /// Runs `body` and turns what it throws into a ``VolumeError``.
@@ -73,53 +73,92 @@ extension FileSystem {
     defer { invalidateChanged() }
     return try describing("create a volume") {
       try lock.withLock { state in
-        try prepareRow(state, request) { row in
-          let root = rootOperation(state, row, request)
-          try state.perform(.createVolume(volume: row, root: root), Caller())
-        }
+        var row = try newRow(state, request)
+        row.path = try request.path.map { try freePlace(state, $0) }
+        return try create(state, row, request)
       }
     }
   }
 
-  private func rootOperation(_ state: State, _ row: VolumeRow, _ request: VolumeRequest) -> Operation.Make {
+  /// Makes a volume that nobody knows of until it is placed, and that goes if that never happens.
+  func createIncompleteVolume(_ request: VolumeRequest) throws(VolumeError) -> VolumeInformation {
+    try describing("create a volume") {
+      try lock.withLock { state in
+        var row = try newRow(state, request)
+        row.path = VolumeRow.pathWhileIncomplete
+        return try create(state, row, request)
+      }
+    }
+  }
+
+  /// Lets an incomplete volume appear, sealed, under its path. It can be found there when this returns.
+  func placeVolume(_ id: VolumeID, at path: String?) throws(VolumeError) -> VolumeInformation {
+    defer { invalidateChanged() }
+    return try describing("place volume \(id)") {
+      try lock.withLock { state in
+        let path = try path.map { try freePlace(state, $0) }
+        try state.perform(.placeVolume(id, path: path, time: nanosecondsNow()), Caller())
+        return try knownVolume(state, id)
+      }
+    }
+  }
+
+  /// Removes an incomplete volume. One that can't be removed now is at the next start.
+  func discardIncompleteVolume(_ id: VolumeID) {
+    lock.withLock { state in
+      do throws(POSIXError) {
+        try state.perform(.removeVolume(id), Caller())
+      } catch {
+        options.report("volume \(id), which is incomplete, stays until the next start: errno \(error.code)")
+      }
+    }
+  }
+
+  /// Removes what a process was bringing in when it died: nobody will go on with it.
+  func discardIncompleteVolumes() {
+    let volumes = lock.withLock { state in state.volumes.values.map(\.row).filter(\.isIncomplete) }
+    for volume in volumes { discardIncompleteVolume(volume.id) }
+  }
+
+  private func create(_ state: State, _ row: VolumeRow, _ request: VolumeRequest) throws -> VolumeRow {
+    try state.perform(.createVolume(volume: row, root: rootOperation(row, request)), Caller())
+    return row
+  }
+
+  private func rootOperation(_ row: VolumeRow, _ request: VolumeRequest) -> Operation.Make {
     Operation.Make(
       parent: NodeID(volume: row.id, inode: row.root), name: [], node: NodeID(volume: row.id, inode: row.root),
       mode: FileType.directory | request.mode & 0o7777, uid: request.uid, gid: request.gid, time: row.created)
   }
 
-  /// Gives a new volume its numbers, and its path a place in the skeleton; `make` performs the
-  /// operation.
-  private func prepareRow(
-    _ state: State, _ request: VolumeRequest, root: InodeNumber? = nil, make: (VolumeRow) throws -> Void
-  ) throws -> VolumeRow {
+  /// Gives a new volume its numbers. `root`: where its root is another volume's too.
+  private func newRow(_ state: State, _ request: VolumeRequest, root: InodeNumber? = nil) throws -> VolumeRow {
     guard state.counters.nextVolume < 1 << 24 else {
       throw VolumeError(.failed, "The store has had 16,777,215 volumes, which is all it can number.")
     }
-    let path = try request.path.map { try checkPath($0) }
+    guard request.uid != .max, request.gid != .max else {
+      throw VolumeError(.invalid, "A volume's root can't belong to nobody: -1 is no owner.")
+    }
     // The layer's number comes first: what is made in it later has higher ones.
     let layer = state.counters.nextInode
-    state.counters.nextInode += 1
-    var row = VolumeRow(
-      id: max(1, state.counters.nextVolume), kind: request.kind, path: path, layer: layer,
-      root: root ?? state.counters.nextInode, quotaBytes: request.quotaBytes, quotaInodes: request.quotaInodes,
-      created: nanosecondsNow())
-    if root == nil { state.counters.nextInode += 1 }
-    if let path {
-      let place = try makePlace(state, path)
-      guard try state.entry(place.parent, place.name) == nil else {
-        throw VolumeError(.exists, "\(String(decoding: path, as: UTF8.self)) is there already. Choose another path.")
-      }
-    }
-    row.usedInodes = 1
-    try make(row)
-    if let path, let place = try state.skeletonPlace(path) {
-      state.invalidations.append(.entry(parent: place.parent.id, name: place.name))
-      state.invalidations.append(.attributes(place.parent.id))
-    }
-    return state.volumes[row.id]?.row ?? row
+    state.counters.nextInode += root == nil ? 2 : 1
+    return VolumeRow(
+      id: max(1, state.counters.nextVolume), kind: request.kind, path: nil, layer: layer, root: root ?? layer + 1,
+      quotaBytes: request.quotaBytes, quotaInodes: request.quotaInodes, usedInodes: 1, created: nanosecondsNow())
   }
 
-  private func checkPath(_ path: String) throws(VolumeError) -> [UInt8] {
+  /// The path of a volume that is about to appear there, once the directories on the way are made.
+  private func freePlace(_ state: State, _ path: String) throws -> [UInt8] {
+    let bytes = try checkPath(path)
+    let place = try makePlace(state, bytes)
+    guard try state.entry(place.parent, place.name) == nil else {
+      throw VolumeError(.exists, "\(path) is there already. Choose another path.")
+    }
+    return bytes
+  }
+
+  /// The bytes of a path at which a volume can appear.
+  func checkPath(_ path: String) throws(VolumeError) -> [UInt8] {
     let bytes = [UInt8](path.utf8)
     let components = bytes.split(separator: 0x2F, omittingEmptySubsequences: false)
     let isGood =
@@ -177,24 +216,24 @@ extension FileSystem {
     defer { invalidateChanged() }
     return try describing(what) {
       try checkpoint { state in
-        guard let source = state.volumes[id]?.row, source.kind != .skeleton else { throw Self.noVolume(id) }
+        let source = try knownVolume(state, id)
         let (request, isSnapshot) = request(source)
-        return try prepareRow(state, request, root: source.root) { prepared in
-          var row = prepared
-          row.source = id
-          row.sealed = isSnapshot
-          row.usedBytes = source.usedBytes
-          row.usedInodes = source.usedInodes
-          // What is sealed needs no layer of its own: neither the snapshot nor a sealed source.
-          if isSnapshot { row.layer = source.layer }
-          var sourceLayer: LayerID = 0
-          if !source.sealed {
-            sourceLayer = isSnapshot ? prepared.layer : state.counters.nextInode
-            if !isSnapshot { state.counters.nextInode += 1 }
-          }
-          try state.perform(.branchVolume(volume: row, source: id, sourceLayer: sourceLayer), Caller())
-          state.unsettledVolumes.insert(row.id)
+        var row = try newRow(state, request, root: source.root)
+        row.path = try request.path.map { try freePlace(state, $0) }
+        row.source = id
+        row.sealed = isSnapshot
+        row.usedBytes = source.usedBytes
+        row.usedInodes = source.usedInodes
+        var sourceLayer: LayerID = 0
+        if !source.sealed {
+          sourceLayer = isSnapshot ? row.layer : state.counters.nextInode
+          if !isSnapshot { state.counters.nextInode += 1 }
         }
+        // What is sealed needs no layer of its own: neither the snapshot nor a sealed source.
+        if isSnapshot { row.layer = source.layer }
+        try state.perform(.branchVolume(volume: row, source: id, sourceLayer: sourceLayer), Caller())
+        state.unsettledVolumes.insert(row.id)
+        return row
       }
     }
   }
@@ -202,8 +241,7 @@ extension FileSystem {
   public func seal(_ id: VolumeID) throws(VolumeError) {
     try describing("seal volume \(id)") {
       try lock.withLock { state in
-        guard let row = state.volumes[id]?.row, row.kind != .skeleton else { throw Self.noVolume(id) }
-        if !row.sealed { try state.perform(.sealVolume(id), Caller()) }
+        if try !knownVolume(state, id).sealed { try state.perform(.sealVolume(id), Caller()) }
       }
     }
   }
@@ -211,7 +249,7 @@ extension FileSystem {
   public func setQuota(_ id: VolumeID, bytes: UInt64, inodes: UInt64) throws(VolumeError) {
     try describing("set the quota of volume \(id)") {
       try lock.withLock { state in
-        guard let row = state.volumes[id]?.row, row.kind != .skeleton else { throw Self.noVolume(id) }
+        _ = try knownVolume(state, id)
         try state.perform(.setQuota(id, bytes: bytes, inodes: inodes), Caller())
       }
     }
@@ -222,13 +260,9 @@ extension FileSystem {
     defer { invalidateChanged() }
     try describing("remove volume \(id)") {
       try lock.withLock { state in
-        guard let row = state.volumes[id]?.row, row.kind != .skeleton else { throw Self.noVolume(id) }
-        let place = try row.path.flatMap { try state.skeletonPlace($0) }
+        let row = try knownVolume(state, id)
         try state.perform(.removeVolume(id), Caller())
-        guard let place, let path = row.path else { return }
-        state.invalidations.append(.entry(parent: place.parent.id, name: place.name))
-        state.invalidations.append(.attributes(place.parent.id))
-        try removeEmptyDirectories(state, path)
+        if let path = row.path { try removeEmptyDirectories(state, path) }
       }
     }
   }
@@ -241,7 +275,6 @@ extension FileSystem {
       else { return }
       guard try state.isEmpty(try state.node(State.target(entry, in: 0))) else { return }
       try state.perform(.unlink(parent: place.parent.id, name: place.name, time: nanosecondsNow()), Caller())
-      state.invalidations.append(.entry(parent: place.parent.id, name: place.name))
       components = components.dropLast()
     }
   }
@@ -253,7 +286,7 @@ extension FileSystem {
       let totals = try catalog.chunkTotals()
       let packBytes = chunkStore.packs.packs().reduce(UInt64(0)) { $0 + $1.bytes }
       let (logical, inodes, count) = lock.withLock { state in
-        let rows = state.volumes.values.map(\.row).filter { $0.kind != .skeleton }
+        let rows = state.volumes.values.map(\.row).filter(Self.isKnown)
         return (
           rows.reduce(UInt64(0)) { $0 + $1.usedBytes }, rows.reduce(UInt64(0)) { $0 + $1.usedInodes },
           UInt64(rows.count)

@@ -82,6 +82,7 @@ public final class FileSystem: Sendable {
     lock.withLock { $0.onFirstChange = { [weak self] in self?.noteFirstChange() } }
     do {
       try makeSkeleton()
+      discardIncompleteVolumes()
       try findOrphans()
     } catch let error as POSIXError {
       throw StoreError.damaged(
@@ -138,8 +139,9 @@ public final class FileSystem: Sendable {
     invalidation.withLock { $0 = handler }
   }
 
-  /// Tells the kernel what was changed behind its back. To be called without the file system's lock.
-  func invalidateChanged() {
+  /// Tells the kernel what was changed behind its back, by an earlier process too. To be called without the file
+  /// system's lock, and while requests are answered.
+  public func invalidateChanged() {
     // Held meanwhile: what another thread has taken to tell must be told, too, when this returns.
     invalidation.withLock { handler in
       let changes = lock.withLock { state in

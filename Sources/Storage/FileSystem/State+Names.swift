@@ -32,6 +32,7 @@ extension State {
       volume.row.quotaInodes = inodes
       touch(volume)
     case .removeVolume(let id): try removeVolume(id)
+    case .placeVolume(let id, let path, let time): try placeVolume(id, path, time)
     }
   }
 
@@ -77,6 +78,7 @@ extension State {
     parent.row.modified = time
     parent.row.changed = time
     touch(parent)
+    noteInSkeleton(name, parent)
   }
 
   private func remove(_ entry: DirectoryEntry, from parent: Node, time: Int64) {
@@ -85,6 +87,15 @@ extension State {
     parent.row.modified = time
     parent.row.changed = time
     touch(parent)
+    noteInSkeleton(entry.name, parent)
+  }
+
+  /// No program may change the skeleton, so what changes there does so behind the kernel's back. In a replay too: the
+  /// process that journaled it may not have come to tell.
+  private func noteInSkeleton(_ name: [UInt8], _ parent: Node) {
+    guard parent.id.volume == 0 else { return }
+    invalidations.append(.entry(parent: parent.id, name: name))
+    invalidations.append(.attributes(parent.id))
   }
 
   private func existing(_ name: [UInt8], in parent: Node) throws(POSIXError) -> DirectoryEntry {
@@ -214,9 +225,21 @@ extension State {
     counters.nextVolume = max(counters.nextVolume, row.id + 1)
     counters.nextInode = max(counters.nextInode, row.layer + 1)
     touch(volume)
+    try show(row, time: row.created)
+  }
+
+  private func placeVolume(_ id: VolumeID, _ path: [UInt8]?, _ time: Int64) throws(POSIXError) {
+    let volume = try volume(id)
+    volume.row.path = path
+    volume.row.sealed = true
+    touch(volume)
+    try show(volume.row, time: time)
+  }
+
+  /// Lets a volume appear under its path.
+  private func show(_ row: VolumeRow, time: Int64) throws(POSIXError) {
     guard let path = row.path, let (parent, name) = try skeletonPlace(path) else { return }
-    try insert(
-      name, NodeID(volume: row.id, inode: row.root), FileType.directory, in: parent, time: row.created)
+    try insert(name, NodeID(volume: row.id, inode: row.root), FileType.directory, in: parent, time: time)
     parent.row.linkCount += 1
   }
 

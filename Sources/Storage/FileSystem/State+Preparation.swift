@@ -33,6 +33,8 @@ extension State {
       try prepareContent(try node(write.node), write.offset..<write.offset + UInt64(write.length))
     case .createVolume(let row, _), .branchVolume(let row, _, _):
       if let path = row.path, let (parent, name) = try skeletonPlace(path) { try prepareName(name, in: parent.id) }
+    case .placeVolume(_, let path, _):
+      if let path, let (parent, name) = try skeletonPlace(path) { try prepareName(name, in: parent.id) }
     case .removeVolume(let id):
       if let path = try volume(id).row.path, let (parent, name) = try skeletonPlace(path) {
         _ = try entry(parent, name)

@@ -95,6 +95,8 @@ public final class FuseServer: Sendable {
     for index in 0..<count {
       _ = WorkerThread(name: "fuse-\(index)") { self.serve() }
     }
+    // A server that was killed may have changed something and not come to tell.
+    handler.fileSystem.invalidateChanged()
   }
 
   /// Unmounts and ends the threads; returns when they have ended. Programs that still use the mount

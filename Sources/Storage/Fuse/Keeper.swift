@@ -16,7 +16,7 @@ public enum Keeper {
     /// leads to the new one.
     public var executable: String
     public var arguments: [String]
-    /// So many restarts within so many seconds, and the keeper gives up.
+    /// Failures of servers within so many seconds that are borne: one more, and the keeper gives up.
     public var restartLimit = 5
     public var restartWindow = 60
     /// Told, in a sentence, of deaths and restarts.
@@ -55,7 +55,9 @@ public enum Keeper {
   ///
   /// SIGTERM and SIGINT are passed on: the server unmounts and exits. SIGHUP is an upgrade: it is
   /// passed on, the server leaves the mount and exits with 0, and the executable is started anew. A
-  /// server that dies by a signal is started again; one that exits by itself ends the keeper.
+  /// server that dies by a signal is started again. One that was to take over, fails, and leaves the mount as
+  /// it was is started again after a while, for as long as the limit lets: programs wait, and it may have been
+  /// the disk. One that exits by itself otherwise ends the keeper.
   public static func run(_ configuration: Configuration) throws(FuseError) -> Int32 {
     var signals = sigset_t()
     sigemptyset(&signals)
@@ -63,32 +65,77 @@ public enum Keeper {
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     let mount = try KernelMount(at: configuration.mountPoint, source: configuration.source)
     defer { mount.abandon() }
-    var restarts: [Int] = []
+    var policy = RestartPolicy(limit: configuration.restartLimit, window: configuration.restartWindow)
     var isNew = true
     while true {
-      let server = try spawn(configuration, mount, isNew: isNew)
+      let outcome = try serve(configuration, mount, isNew: isNew, &signals)
       isNew = false
-      let (status, order) = watch(server, &signals)
-      let signal = status & 0x7F
-      if signal == 0 {
-        let code = status >> 8 & 0xFF
-        if code == 0 && order == SIGHUP { continue }
-        return code
-      }
-      if order == SIGTERM || order == SIGINT {
-        configuration.log("The storage server died by signal \(signal) while it stopped. See its log for the cause.")
-        return 1
-      }
-      let now = secondsNow()
-      restarts = restarts.filter { now - $0 < configuration.restartWindow } + [now]
-      if restarts.count > configuration.restartLimit {
+      switch outcome {
+      case .left: continue
+      case .ended(let code): return code
+      case .failed(let kind, let what):
+        guard let delay = policy.delay(after: kind, at: secondsNow()) else {
+          configuration.log(
+            "The storage server \(what), and \(policy.count) have failed within \(configuration.restartWindow) s: "
+              + "\(mount.mountPoint) is unmounted. See its log for the cause.")
+          return 1
+        }
         configuration.log(
-          "The storage server died \(restarts.count) times within \(configuration.restartWindow) s, last by signal "
-            + "\(signal): \(mount.mountPoint) is unmounted. See its log for the cause.")
-        return 1
+          "The storage server \(what); another takes over \(mount.mountPoint)\(delay > 0 ? " in \(delay) s" : "").")
+        guard wait(seconds: delay, signals) else {
+          configuration.log("Told to stop while nobody served \(mount.mountPoint), which is unmounted.")
+          return 1
+        }
       }
-      configuration.log("The storage server died by signal \(signal); another takes over \(mount.mountPoint).")
     }
+  }
+
+  private enum Outcome {
+    /// It left the mount to another on purpose.
+    case left
+    /// It exited, and the mount with it.
+    case ended(Int32)
+    /// The mount is as it was. What happened, after “The storage server”.
+    case failed(RestartPolicy.Failure, String)
+  }
+
+  /// Starts a server and waits for its end.
+  private static func serve(
+    _ configuration: Configuration, _ mount: KernelMount, isNew: Bool, _ signals: inout sigset_t
+  ) throws(FuseError) -> Outcome {
+    let server: pid_t
+    do throws(FuseError) {
+      server = try spawn(configuration, mount, isNew: isNew)
+    } catch {
+      if isNew { throw error }
+      return .failed(.takeover, "could not take over (\(error))")
+    }
+    let (status, order) = watch(server, &signals)
+    let (signal, code) = (status & 0x7F, status >> 8 & 0xFF)
+    let isStopping = order == SIGTERM || order == SIGINT
+    if signal != 0 && isStopping {
+      configuration.log("The storage server died by signal \(signal) while it stopped. See its log for the cause.")
+      return .ended(1)
+    }
+    if signal != 0 { return .failed(.death, "died by signal \(signal)") }
+    if code == 0 && order == SIGHUP { return .left }
+    if code == 0 || isNew || isStopping || !mount.isConnected { return .ended(code) }
+    return .failed(.takeover, "could not take over (exit code \(code))")
+  }
+
+  /// False: told to stop meanwhile. SIGHUP ends the wait.
+  private static func wait(seconds: Int, _ signals: sigset_t) -> Bool {
+    let end = secondsNow() + seconds
+    while case let left = end - secondsNow(), left > 0 {
+      var signals = signals
+      var time = timespec(tv_sec: left, tv_nsec: 0)
+      switch sigtimedwait(&signals, nil, &time) {
+      case SIGTERM, SIGINT: return false
+      case SIGHUP: return true
+      default: break
+      }
+    }
+    return true
   }
 
   /// Passes signals on until the server has ended; returns its wait status and the last signal

@@ -41,6 +41,12 @@ public struct KernelMount: Sendable {
   /// What another process needs, besides the descriptor and the path, to serve the mount.
   public var recordedInit: [UInt8] { record.bytes }
 
+  /// Whether the kernel still has it: nobody has unmounted it, nor cut its connection.
+  var isConnected: Bool {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, 0) >= 0 && entry.revents & Int16(POLLERR) == 0
+  }
+
   /// Ends a mount that nobody serves: what waits for an answer fails with ENOTCONN.
   func abandon() {
     // Closed first: unmounting may write back changed pages, which nobody would take any more.

@@ -29,6 +29,8 @@ public enum Operation: Equatable, Sendable {
   case sealVolume(VolumeID)
   case setQuota(VolumeID, bytes: UInt64, inodes: UInt64)
   case removeVolume(VolumeID)
+  /// The tree of a volume that was incomplete is all there: it gets its path, or none, and is sealed.
+  case placeVolume(VolumeID, path: [UInt8]?, time: Int64)
 
   public struct Make: Equatable, Sendable {
     public var parent: NodeID

@@ -19,6 +19,7 @@ enum OperationType: UInt16 {
   case sealVolume = 15
   case setQuota = 16
   case removeVolume = 17
+  case placeVolume = 18
 }
 
 extension Operation {
@@ -41,6 +42,7 @@ extension Operation {
     case .sealVolume: .sealVolume
     case .setQuota: .setQuota
     case .removeVolume: .removeVolume
+    case .placeVolume: .placeVolume
     }
   }
 
@@ -130,6 +132,10 @@ extension Operation {
       writer.integer(volume)
       writer.integer(bytes)
       writer.integer(inodes)
+    case .placeVolume(let volume, let path, let time):
+      writer.integer(volume)
+      writer.path(path)
+      writer.integer(time)
     }
   }
 
@@ -214,11 +220,27 @@ extension Operation {
     case .setQuota:
       return .setQuota(try reader.integer(), bytes: try reader.integer(), inodes: try reader.integer())
     case .removeVolume: return .removeVolume(try reader.integer())
+    case .placeVolume:
+      return .placeVolume(try reader.integer(), path: try reader.path(), time: try reader.integer())
     }
   }
 }
 
+extension ByteWriter {
+  /// Where a volume appears; nil: nowhere.
+  fileprivate mutating func path(_ path: [UInt8]?) {
+    integer(UInt8(path == nil ? 0 : 1))
+    blob(path ?? [])
+  }
+}
+
 extension ByteReader {
+  fileprivate mutating func path() throws(Malformed) -> [UInt8]? {
+    let hasPath = try flag()
+    let path = try blob()
+    return hasPath ? path : nil
+  }
+
   mutating func node() throws(Malformed) -> NodeID { NodeID(rawValue: try integer()) }
 
   mutating func flag() throws(Malformed) -> Bool {
@@ -265,8 +287,7 @@ extension VolumeRow {
   func encode(into writer: inout ByteWriter) {
     writer.integer(id)
     writer.blob([UInt8](kind.rawValue.utf8))
-    writer.integer(UInt8(path == nil ? 0 : 1))
-    writer.blob(path ?? [])
+    writer.path(path)
     writer.integer(layer)
     writer.integer(root)
     writer.integer(UInt8(sealed ? 1 : 0))
@@ -283,10 +304,8 @@ extension VolumeRow {
     guard let kind = VolumeKind(rawValue: String(decoding: try reader.blob(), as: UTF8.self)) else {
       throw ByteReader.Malformed()
     }
-    let hasPath = try reader.flag()
-    let path = try reader.blob()
     self.init(
-      id: id, kind: kind, path: hasPath ? path : nil, layer: try reader.integer(), root: try reader.integer(),
+      id: id, kind: kind, path: try reader.path(), layer: try reader.integer(), root: try reader.integer(),
       sealed: try reader.flag(), quotaBytes: try reader.integer(), quotaInodes: try reader.integer(),
       usedBytes: try reader.integer(), usedInodes: try reader.integer(), created: try reader.integer(),
       source: try reader.integer())

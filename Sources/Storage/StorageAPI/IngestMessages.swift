@@ -64,7 +64,7 @@ public struct TreeEntry: Codable, Equatable, Sendable {
 public enum ChunkFrame {
   /// The most bytes of content in a frame.
   public static let maximumLength = 256 << 10
-  /// The most frames in a request, give or take a few MiB.
+  /// The most frames in a request.
   public static let maximumCount = 65_536
 
   /// The frame's first four bytes.

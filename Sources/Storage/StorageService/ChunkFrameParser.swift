@@ -10,7 +10,8 @@ struct ChunkFrameParser {
   /// Chunks that are complete, in their order.
   private(set) var chunks: [[UInt8]] = []
   private(set) var pendingBytes = 0
-  private var count = 0
+  /// Chunks that were complete, those that were taken among them.
+  private(set) var count = 0
 
   mutating func feed(_ bytes: [UInt8]) throws(APIError) {
     var rest = bytes[...]

@@ -9,12 +9,14 @@ import Wire
 extension StorageService {
   /// Bytes of chunks that are hashed and compressed at a time, on as many threads as there are.
   private static let batchBytes = 4 << 20
-  /// Lines of a tree that are parsed at a time.
+  /// Lines of a tree that are parsed at a time, and the bytes at which fewer are.
   private static let batchLines = 256
   /// The most files in a tree.
   private static let maximumEntries = 5_000_000
   /// Bytes of a line: a file of a few hundred GiB.
   private static let maximumLine = 256 << 20
+  /// Bytes of all lines: files of a few TiB. Half as many are kept in memory until the tree is made.
+  private static let maximumTree = 2 << 30
 
   func addIngestRoutes(to router: inout Router) {
     router.add("POST", "/v1/ingest/missing") { [self] request in
@@ -39,10 +41,11 @@ extension StorageService {
     var digests: [String] = []
     for try await bytes in body {
       try parser.feed(bytes)
-      if parser.pendingBytes >= Self.batchBytes { digests += try await store(parser.take()) }
-      guard digests.count <= ChunkFrame.maximumCount else {
+      // Before they are stored: 4 MiB of the smallest frames are more chunks than memory should hold.
+      guard parser.count <= ChunkFrame.maximumCount else {
         throw APIError.tooLarge("A request takes at most \(ChunkFrame.maximumCount) chunks: send the rest in others.")
       }
+      if parser.pendingBytes >= Self.batchBytes { digests += try await store(parser.take()) }
     }
     try parser.finish()
     return try await digests + store(parser.take())
@@ -74,14 +77,23 @@ extension StorageService {
     var request: VolumeRequest?
     var entries: [IngestEntry] = []
     var lines: [[UInt8]] = []
+    var bytes = 0
+    var pendingBytes = 0
     // Line 1 says what the volume is to be; the others are its files.
     for try await line in body.lines(limit: Self.maximumLine) {
+      bytes += line.count
+      guard bytes <= Self.maximumTree else {
+        throw APIError.tooLarge("A tree is described in at most \(Self.maximumTree) bytes.")
+      }
       if request == nil {
         request = try VolumeRequest(decodeLine(NewVolume.self, line, number: 1))
         continue
       }
       lines.append(line)
-      if lines.count == Self.batchLines { try await parse(&lines, into: &entries) }
+      pendingBytes += line.count
+      guard lines.count == Self.batchLines || pendingBytes >= Self.batchBytes else { continue }
+      try await parse(&lines, into: &entries)
+      pendingBytes = 0
     }
     try await parse(&lines, into: &entries)
     guard let request else {

@@ -19,7 +19,7 @@ struct CairnFSD: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How often within a minute a server that crashed is started again, before the mount is given up.",
+      "How often within a minute a server that crashed, or could not take over, is replaced before the mount is given up.",
       valueName: "number"))
   var restartLimit = 5
 

@@ -49,7 +49,8 @@ struct StorageServer {
     do {
       try serve(fileSystem, fuse, &signals)
     } catch {
-      unmount(fuse)
+      // Programs wait at a mount that was taken over: the keeper tries once more.
+      if mount.isNew { unmount(fuse) } else { fuse.leave() }
       throw error
     }
   }

@@ -78,7 +78,8 @@ public struct RequestBody: AsyncSequence, Sendable {
             defer { buffer = [] }
             return buffer.isEmpty ? nil : [UInt8](buffer)
           }
-          buffer = buffer.isEmpty ? piece[...] : buffer + piece
+          // In place: a line of many pieces is not copied with each of them.
+          if buffer.isEmpty { buffer = piece[...] } else { buffer += piece }
         }
       }
     }

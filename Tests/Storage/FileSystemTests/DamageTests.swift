@@ -41,6 +41,28 @@ private let damages = getenv("CAIRN_DAMAGE").flatMap { Int(String(cString: $0)) 
     #expect(opened > 0)
   }
 
+  @Test(arguments: ["applied_sequence", "next_inode", "next_layer", "next_chunk", "next_pack"])
+  func `a catalog whose counters no store reaches is refused`(key: String) throws {
+    let (store, _, _) = try furnishedStore()
+    for value in [-8, Int64.max, Int64.min] {
+      let error = #expect(throws: CatalogError.self) {
+        try TestStore(copyOf: store) { try change($0, "UPDATE meta SET value = \(value) WHERE key = '\(key)'") }
+      }
+      #expect(error?.code == .damaged && error?.description.contains(key) == true)
+    }
+  }
+
+  @Test(arguments: ["layer", "root"])
+  func `a volume with a number that no store reaches is refused`(column: String) throws {
+    let (store, _, _) = try furnishedStore()
+    for value in [-8, Int64.max, 1 << 40] {
+      let error = #expect(throws: CatalogError.self) {
+        try TestStore(copyOf: store) { try change($0, "UPDATE volume SET \(column) = \(value) WHERE id = 3") }
+      }
+      #expect(error?.code == .damaged)
+    }
+  }
+
   private func attributes(_ body: (inout AttributeChange) -> Void) -> AttributeChange {
     var change = AttributeChange()
     body(&change)

@@ -48,4 +48,8 @@ let goldenPayloads: [String: String] = [
     "030000000000004000000000e803000000000000",
   "removeVolume":
     "03000000",
+  "placeVolume":
+    "03000000010a0000006d6f64656c732f6d2f310a00000000000000",
+  "placeVolumeNowhere":
+    "0300000000000000000a00000000000000",
 ]

@@ -40,7 +40,7 @@ import Testing
   func `random and damaged bytes are read or refused, never more`(seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
     for _ in 0..<200 {
-      let type = OperationType(rawValue: UInt16.random(in: 1...17, using: &generator))!
+      let type = OperationType(rawValue: UInt16.random(in: 1...18, using: &generator))!
       _ = try? decode(type, generator.bytes(Int.random(in: 0..<200, using: &generator)))
       let sample = sampleOperations.randomElement(using: &generator)!.operation
       var bytes = encode(sample)

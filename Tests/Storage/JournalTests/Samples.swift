@@ -52,6 +52,8 @@ private func makeSamples() -> [(name: String, operation: Operation)] {
   add("sealVolume", .sealVolume(3))
   add("setQuota", .setQuota(3, bytes: 1 << 30, inodes: 1000))
   add("removeVolume", .removeVolume(3))
+  add("placeVolume", .placeVolume(3, path: [UInt8]("models/m/1".utf8), time: 10))
+  add("placeVolumeNowhere", .placeVolume(3, path: nil, time: 10))
   return result
 }
 
