@@ -61,7 +61,7 @@ struct MountPointTests {
     try withMount { store in
       let line = try shell("grep ' \(store.base)/mount ' /proc/self/mountinfo")
       let device = line.split(separator: " ")[2]
-      try #expect(shell("cat /sys/class/bdi/\(device)/read_ahead_kb") == "1024\n")
+      try #expect(shell("cat /sys/class/bdi/\(device)/read_ahead_kb") == "2048\n")
     }
   }
 }
