@@ -45,6 +45,17 @@ struct RequestCountTests {
     }
   }
 
+  @Test func renamingCostsThreeRequests() throws {
+    try withMount { store in
+      for index in 0..<100 { try writeFile(store.path("f\(index)"), "x") }
+      let counts = try requests(store) {
+        for index in 0..<100 { #expect(rename(store.path("f\(index)"), store.path("g\(index)")) == 0) }
+      }
+      // GETATTR is of the directory again, before the kernel lets the next name be changed in it.
+      #expect(counts == ["LOOKUP": 100, "GETATTR": 100, "RENAME": 100])
+    }
+  }
+
   @Test func anAbsentNameIsNotAskedForTwice() throws {
     try withMount { store in
       _ = access(store.path("none"), F_OK)
