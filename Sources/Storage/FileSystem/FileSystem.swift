@@ -124,7 +124,7 @@ public final class FileSystem: Sendable {
     do {
       try checkpoint()
       try journal.sync()
-      _ = try journal.segments.removeStagingSpares()
+      try journal.close()
       try chunkStore.packs.close()
       try catalog.checkpoint()
     } catch {

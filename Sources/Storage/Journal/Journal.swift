@@ -58,6 +58,8 @@ public final class Journal: Sendable {
     var isAllocatedOnly = false
     var firstSequences: [(segment: UInt64, first: LogSequenceNumber)] = []
     var unsynced: [any DiskFile] = []
+    /// Segments before the current one, and how much of each this process has used.
+    var ended: [(segment: UInt64, file: any DiskFile, length: UInt64)] = []
     var last: LogSequenceNumber
     var writer = ByteWriter()
   }
@@ -181,7 +183,10 @@ public final class Journal: Sendable {
       try? segments.removeJournalSegment(number)
       throw error
     }
-    if let current = state.current { state.unsynced.append(current.file) }
+    if let current = state.current {
+      state.unsynced.append(current.file)
+      state.ended.append((current.number, current.file, state.offset))
+    }
     state.current = (number, file, Self.checksumSeed(storeID: storeID, segment: number))
     state.offset = UInt64(Self.headerLength)
     state.isAllocatedOnly = !isSpare
@@ -243,6 +248,22 @@ public final class Journal: Sendable {
     }
   }
 
+  /// Gives back the space that is held for operations to come, of which there are none in this process.
+  public func close() throws(JournalError) {
+    do {
+      try state.withLock { state throws(SystemError) in
+        if let current = state.current { state.ended.append((current.number, current.file, state.offset)) }
+        for segment in state.ended { try segment.file.truncate(to: segment.length) }
+        state.unsynced += state.current.map { [$0.file] } ?? []
+        state.current = nil
+        state.ended = []
+      }
+      try segments.removeSpares()
+    } catch {
+      throw JournalError(error)
+    }
+  }
+
   /// Removes what is in the catalog: segments whose operations are all at or before `sequence`. The
   /// last such segment stays, for the kernel may yet send again requests that it answers.
   public func remove(upTo sequence: LogSequenceNumber) throws(JournalError) {
@@ -251,6 +272,7 @@ public final class Journal: Sendable {
       while state.firstSequences.count > 2 && state.firstSequences[2].first <= sequence + 1 {
         dead.append(state.firstSequences.removeFirst().segment)
       }
+      state.ended.removeAll { dead.contains($0.segment) }
       return dead
     }
     do {

@@ -307,6 +307,16 @@ public final class LogSegments: Sendable {
     return !spares.isEmpty
   }
 
+  /// Gives the space of all spares back, the journal's one among them.
+  func removeSpares() throws(SystemError) {
+    _ = try removeStagingSpares()
+    let spare = state.withLock { state in
+      defer { state.spare = nil }
+      return state.spare
+    }
+    if spare != nil { try disk.remove(Self.spareName) }
+  }
+
   private static let spareSuffix = ".spare"
   /// As much as is staged when a checkpoint begins.
   private static let mostStagingSpares = 8

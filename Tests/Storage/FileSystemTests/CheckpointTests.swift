@@ -22,18 +22,26 @@ import Testing
   #expect(store.reports.all == [])
 }
 
-@Test func aStoreThatIsClosedGivesSpareLogSegmentsBack() throws {
+@Test func aStoreThatIsClosedGivesBackWhatItHoldsForLater() throws {
   let store = try TestStore()
   let root = try store.makeVolume("storage")
   let file = try store.write("file", in: root, [])
   let mebibyte = [UInt8](repeating: 1, count: 1 << 20)
   for number in 0..<16 { try store.overwrite(file, at: UInt64(number) << 20, mebibyte) }
   try store.fileSystem.checkpoint()
+  try store.fileSystem.journal.segments.prepareSpare()
   #expect(store.fileSystem.journal.segments.hasStagingSpares)
   try store.reopen { path in
-    let left = try LocalDisk(root: path).list("staging")
+    let disk = LocalDisk(root: path)
+    let left = try disk.list("staging")
     #expect(left == [])
+    #expect(!disk.exists("journal/spare"))
+    // Sixteen operations and their like: a few kilobytes, where a segment has 4 MiB.
+    let bytes = try disk.list("journal").reduce(UInt64(0)) { try $0 + disk.open("journal/" + $1, create: false).length() }
+    #expect(bytes < 1 << 20)
   }
+  let entry = try store.fileSystem.lookup(root, Array("file".utf8))
+  #expect(try store.read(entry.node).count == 16 << 20)
   #expect(store.reports.all == [])
 }
 
