@@ -83,6 +83,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let platform: [Target] = [
   .target(name: "JobStates", path: "Sources/Platform/JobStates", swiftSettings: settings),
+  .target(name: "Tracker", path: "Sources/Platform/Tracker", swiftSettings: settings),
   .target(
     name: "ControlDatabase", dependencies: ["JobStates", "Linux", grdb], path: "Sources/Platform/ControlDatabase",
     swiftSettings: settings),
@@ -200,6 +201,8 @@ let tests: [Target] = [
     path: "Tests/Integration/CommandLineTests", swiftSettings: settings),
   .testTarget(
     name: "JobStatesTests", dependencies: ["JobStates"], path: "Tests/Platform/JobStatesTests", swiftSettings: settings),
+  .testTarget(
+    name: "TrackerTests", dependencies: ["Tracker"], path: "Tests/Platform/TrackerTests", swiftSettings: settings),
   .testTarget(
     name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates"],
     path: "Tests/Platform/ControlDatabaseTests", swiftSettings: settings),

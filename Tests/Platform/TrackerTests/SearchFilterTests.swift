@@ -16,26 +16,27 @@ import Testing
     #expect(try comparisons("  \n") == [])
   }
 
-  @Test(arguments: [
-    ("metrics.loss < 0.5", .metric, "loss", .number(.less, 0.5)),
-    ("metric.loss>=-1e-3", .metric, "loss", .number(.greaterOrEqual, -0.001)),
-    ("metrics.`val/top 1` != .5", .metric, "val/top 1", .number(.notEqual, 0.5)),
-    ("metrics.val/loss.mean = 2", .metric, "val/loss.mean", .number(.equal, 2)),
-    ("metrics.2 = 2", .metric, "2", .number(.equal, 2)),
-    ("params.lr = '0.1'", .parameter, "lr", .text(.equal, "0.1")),
-    ("parameters.\"learning rate\" != \"it's\"", .parameter, "learning rate", .text(.notEqual, "it's")),
-    ("param.a LIKE '%x_'", .parameter, "a", .text(.like, "%x_")),
-    ("tags.`mlflow.source.name` ilike 'Train%'", .tag, "mlflow.source.name", .text(.caseInsensitiveLike, "Train%")),
-    ("tag.x IS NULL", .tag, "x", .isNull),
-    ("params.x is not null", .parameter, "x", .isNotNull),
-    ("status = 'RUNNING'", .attribute, "status", .text(.equal, "RUNNING")),
-    ("attribute.Created > 5", .attribute, "start_time", .number(.greater, 5)),
-    ("run.`run name` = 'a'", .attribute, "run_name", .text(.equal, "a")),
-    ("run_id IN ('a','b')", .attribute, "run_id", .among(["a", "b"], isNegated: false)),
-    ("attributes.run_id NOT IN ('a')", .attribute, "run_id", .among(["a"], isNegated: true)),
-    ("dataset.name IN ('a', 'b')", .dataset, "name", .among(["a", "b"], isNegated: false)),
-    ("datasets.context = 'train'", .dataset, "context", .text(.equal, "train")),
-  ] as [(String, SearchSubject.Entity, String, SearchFilter.Condition)])
+  @Test(
+    arguments: [
+      ("metrics.loss < 0.5", .metric, "loss", .number(.less, 0.5)),
+      ("metric.loss>=-1e-3", .metric, "loss", .number(.greaterOrEqual, -0.001)),
+      ("metrics.`val/top 1` != .5", .metric, "val/top 1", .number(.notEqual, 0.5)),
+      ("metrics.val/loss.mean = 2", .metric, "val/loss.mean", .number(.equal, 2)),
+      ("metrics.2 = 2", .metric, "2", .number(.equal, 2)),
+      ("params.lr = '0.1'", .parameter, "lr", .text(.equal, "0.1")),
+      ("parameters.\"learning rate\" != \"it's\"", .parameter, "learning rate", .text(.notEqual, "it's")),
+      ("param.a LIKE '%x_'", .parameter, "a", .text(.like, "%x_")),
+      ("tags.`mlflow.source.name` ilike 'Train%'", .tag, "mlflow.source.name", .text(.caseInsensitiveLike, "Train%")),
+      ("tag.x IS NULL", .tag, "x", .isNull),
+      ("params.x is not null", .parameter, "x", .isNotNull),
+      ("status = 'RUNNING'", .attribute, "status", .text(.equal, "RUNNING")),
+      ("attribute.Created > 5", .attribute, "start_time", .number(.greater, 5)),
+      ("run.`run name` = 'a'", .attribute, "run_name", .text(.equal, "a")),
+      ("run_id IN ('a','b')", .attribute, "run_id", .among(["a", "b"], isNegated: false)),
+      ("attributes.run_id NOT IN ('a')", .attribute, "run_id", .among(["a"], isNegated: true)),
+      ("dataset.name IN ('a', 'b')", .dataset, "name", .among(["a", "b"], isNegated: false)),
+      ("datasets.context = 'train'", .dataset, "context", .text(.equal, "train")),
+    ] as [(String, SearchSubject.Entity, String, SearchFilter.Condition)])
   func `a comparison has a key, an operator and a constant`(
     text: String, entity: SearchSubject.Entity, key: String, condition: SearchFilter.Condition
   ) throws {
