@@ -37,7 +37,9 @@ import Testing
     #expect(left == [])
     #expect(!disk.exists("journal/spare"))
     // Sixteen operations and their like: a few kilobytes, where a segment has 4 MiB.
-    let bytes = try disk.list("journal").reduce(UInt64(0)) { try $0 + disk.open("journal/" + $1, create: false).length() }
+    let bytes = try disk.list("journal").reduce(UInt64(0)) {
+      try $0 + disk.open("journal/" + $1, create: false).length()
+    }
     #expect(bytes < 1 << 20)
   }
   let entry = try store.fileSystem.lookup(root, Array("file".utf8))
