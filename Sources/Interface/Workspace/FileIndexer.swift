@@ -55,8 +55,8 @@ struct FileIndexer {
     let parameters = ChunkParameters.standard
     let chunker = Chunker(parameters)
     var chunks: [IndexedChunk] = []
-    // No larger than the file, whose end it has room to find: most are small, and to clear 4 MiB takes longer than all
-    // else that is done for one of them. A file that grows meanwhile comes out longer than its size, and is read again.
+    // No larger than the file, whose end it has room to find: it is cleared, and most files are small. A file that
+    // grows meanwhile comes out longer than its size, and is read again.
     var buffer = [UInt8](repeating: 0, count: Int(min(UInt64(Self.bufferSize), size + 1)))
     var start = 0
     var end = 0

@@ -53,8 +53,8 @@ public final class ChunkCache: Sendable {
   }
 
   private static let askedPlaces = 1024
-  /// At the third time: in random reads of a file, many chunks are asked for twice by chance. Caching those at the
-  /// second cost more than it saved, most of all by pages that the process had not touched before.
+  /// At the third time: in random reads of a file, many chunks are asked for twice by chance, and caching one takes the
+  /// whole of it, in pages that the process may not have touched before.
   private static let askedBefore = 2
 
   private static let shardCount = 8

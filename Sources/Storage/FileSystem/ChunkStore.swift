@@ -139,7 +139,7 @@ final class ChunkStore: Sendable {
       return state.rows[id]
     }
     if let known { return known }
-    // Chunks that were stored one after the other are often read so, and eight rows are read in the time of two.
+    // Chunks that were stored one after the other are often read so, and their rows lie beside each other.
     // A damaged row among them must not stand in the way of this one.
     let first = id & ~7
     var rows = (try? catalog.chunks(first...first | 7)) ?? []

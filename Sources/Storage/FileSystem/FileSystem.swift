@@ -124,9 +124,9 @@ public final class FileSystem: Sendable {
     do {
       try checkpoint()
       try journal.sync()
-      try journal.close()
       try chunkStore.packs.close()
       try catalog.checkpoint()
+      try journal.close()
     } catch {
       // Nothing is lost: the next start replays the journal.
       options.report("closing the store: \(error)")

@@ -2,8 +2,9 @@ import Catalog
 import Chunks
 import Glibc
 
-// What is loaded from the catalog at once, because one statement for many rows costs little more than one
-// for a single row: 12 µs for an inode with its map, and 40 µs for sixteen.
+// What is loaded from the catalog at once, because a statement for neighbouring rows finds them in the pages that
+// one for a single row would read too. With ``ChunkStore``'s rows, and longer looks for the next request, 10,000
+// small files were read cold and in random order in 97 µs each instead of 135 (three runs in turn).
 
 extension State {
   /// A directory is looked into so often before its other names are loaded too, and so many of them.

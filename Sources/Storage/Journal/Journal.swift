@@ -248,13 +248,13 @@ public final class Journal: Sendable {
     }
   }
 
-  /// Gives back the space that is held for operations to come, of which there are none in this process.
+  /// Gives back the space that is held for operations to come, of which there must be none after it. What was
+  /// appended is to be synced before.
   public func close() throws(JournalError) {
     do {
       try state.withLock { state throws(SystemError) in
         if let current = state.current { state.ended.append((current.number, current.file, state.offset)) }
         for segment in state.ended { try segment.file.truncate(to: segment.length) }
-        state.unsynced += state.current.map { [$0.file] } ?? []
         state.current = nil
         state.ended = []
       }
