@@ -83,9 +83,13 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let platform: [Target] = [
   .target(name: "JobStates", path: "Sources/Platform/JobStates", swiftSettings: settings),
-  .target(name: "Tracker", path: "Sources/Platform/Tracker", swiftSettings: settings),
+  .target(name: "Records", dependencies: ["Linux", grdb], path: "Sources/Platform/Records", swiftSettings: settings),
   .target(
-    name: "ControlDatabase", dependencies: ["JobStates", "Linux", grdb], path: "Sources/Platform/ControlDatabase",
+    name: "Tracker", dependencies: ["Linux", "Records", "Wire", grdb, logging], path: "Sources/Platform/Tracker",
+    swiftSettings: settings),
+  .target(
+    name: "ControlDatabase", dependencies: ["JobStates", "Linux", "Records", grdb],
+    path: "Sources/Platform/ControlDatabase",
     swiftSettings: settings),
   .target(
     name: "Containers",
@@ -96,6 +100,9 @@ let platform: [Target] = [
   .target(
     name: "Jobs", dependencies: ["JobStates", "ControlDatabase", "Containers", "GPUs", "Linux", logging],
     path: "Sources/Platform/Jobs", swiftSettings: settings),
+  .target(
+    name: "Tokens", dependencies: ["Chunks", "ControlDatabase", "Linux"], path: "Sources/Platform/Tokens",
+    swiftSettings: settings),
   .target(
     name: "Projects", dependencies: ["ControlDatabase"], path: "Sources/Platform/Projects", swiftSettings: settings),
 ]
@@ -112,16 +119,25 @@ let interface: [Target] = [
     name: "HostChecks", dependencies: ["API", "Containers", "Linux"], path: "Sources/Interface/HostChecks",
     swiftSettings: settings),
   .target(
+    name: "ArtifactFiles", dependencies: ["API", "CLinux", "Linux", "Wire"], path: "Sources/Interface/ArtifactFiles",
+    swiftSettings: settings),
+  .target(
+    name: "MLflowAPI",
+    dependencies: ["API", "ArtifactFiles", "HTTPService", "Linux", "StorageAPI", "Tracker", "Wire"],
+    path: "Sources/Interface/MLflowAPI", swiftSettings: settings),
+  .target(
     name: "ControlAPI",
     dependencies: [
-      "API", "CLinux", "Configuration", "Containers", "ControlDatabase", "GPUs", "HTTPService", "HostChecks",
-      "JobStates", "Jobs", "Linux", "Projects", "StorageAPI", "UnixHTTP", "Wire",
+      "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlDatabase", "GPUs", "HTTPService",
+      "HostChecks",
+      "JobStates", "Jobs", "Linux", "MLflowAPI", "Projects", "StorageAPI", "Tokens", "UnixHTTP", "Wire",
     ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
   .executableTarget(
     name: "cairnd",
     dependencies: [
-      "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "GPUs", "HTTPService", "Jobs", "Linux",
-      "Projects", "StorageAPI", "UnixHTTP", "Wire", argumentParser, logging,
+      "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "GPUs", "HTTPService", "JobStates",
+      "Jobs", "Linux", "MLflowAPI", "Projects", "StorageAPI", "Tokens", "Tracker", "UnixHTTP", "Wire", argumentParser,
+      logging,
     ], path: "Sources/Interface/cairnd", swiftSettings: settings),
   .executableTarget(
     name: "cairn",
@@ -140,6 +156,9 @@ let tests: [Target] = [
   .testTarget(
     name: "APITests", dependencies: ["API", "JobStates", "StorageAPI", "Wire"], path: "Tests/Interface/APITests",
     swiftSettings: settings),
+  .testTarget(
+    name: "ArtifactFilesTests", dependencies: ["API", "ArtifactFiles", "CLinux", "Linux", "TestSupport", "Wire"],
+    path: "Tests/Interface/ArtifactFilesTests", swiftSettings: settings),
   .testTarget(
     name: "ControlAPITests",
     dependencies: ["API", "CLinux", "ControlAPI", "HTTPService", "Linux", "TestSupport", "Wire"],
@@ -204,7 +223,7 @@ let tests: [Target] = [
   .testTarget(
     name: "TrackerTests", dependencies: ["Tracker"], path: "Tests/Platform/TrackerTests", swiftSettings: settings),
   .testTarget(
-    name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates"],
+    name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates", "Records"],
     path: "Tests/Platform/ControlDatabaseTests", swiftSettings: settings),
   .testTarget(
     name: "ContainersTests", dependencies: ["Containers"], path: "Tests/Platform/ContainersTests",

@@ -90,6 +90,17 @@ public struct CairnClient: Sendable {
 
   public func remove(project: String) async throws { try await http.send("DELETE", "/v1/projects/\(escape(project))") }
 
+  // MARK: Tokens
+
+  public func tokens() async throws -> [Token] {
+    let list: TokenList = try await http.get("/v1/tokens")
+    return list.tokens
+  }
+
+  public func create(token: NewToken) async throws -> NewTokenSecret { try await http.post("/v1/tokens", token) }
+
+  public func revoke(token: String) async throws { try await http.send("DELETE", "/v1/tokens/\(escape(token))") }
+
   // MARK: Artifacts
 
   /// What is at `path` among a job's artifacts, and in it; the empty path is all of them.

@@ -1,4 +1,5 @@
 import API
+import ArtifactFiles
 import Configuration
 import ControlDatabase
 import FoundationEssentials

@@ -3,8 +3,10 @@ import ControlDatabase
 public import HTTPService
 public import Jobs
 import Linux
+public import MLflowAPI
 public import Projects
 public import StorageAPI
+public import Tokens
 import UnixHTTP
 import Wire
 
@@ -16,34 +18,50 @@ public struct ControlAPI: Sendable {
   let jobs: JobService
   let projects: ProjectService
   let storage: StorageClient
+  let tokens: TokenService
+  let mlflow: MLflowAPI
   let started = ContinuousClock.now
 
   public init(
-    configuration: Configuration, version: String, jobs: JobService, projects: ProjectService, storage: StorageClient
+    configuration: Configuration, version: String, jobs: JobService, projects: ProjectService, storage: StorageClient,
+    tokens: TokenService, mlflow: MLflowAPI
   ) {
     self.configuration = configuration
     self.version = version
     self.jobs = jobs
     self.projects = projects
     self.storage = storage
+    self.tokens = tokens
+    self.mlflow = mlflow
   }
 
   /// The routes of the Unix socket, whose users are trusted.
   public var router: Router {
-    var routes = Routes()
+    var routes = Routes(Router { try await mlflow.reply(to: $0, from: Caller()) })
     addJobRoutes(to: &routes)
     addProjectRoutes(to: &routes)
     addArtifactRoutes(to: &routes)
     addStorageRoutes(to: &routes)
     addWorkspaceRoutes(to: &routes)
     addSystemRoutes(to: &routes)
+    addTokenRoutes(to: &routes)
     return routes.router
+  }
+
+  /// The routes of an address that anybody can reach.
+  public var door: Router {
+    Door(
+      rule: configuration.control.authentication == .none ? .open(router) : .anyToken(router), tokens: tokens,
+      mlflow: mlflow
+    ).router
   }
 }
 
 /// Collects routes whose errors all become ``APIError``s in one place.
 struct Routes {
-  private(set) var router = Router()
+  private(set) var router: Router
+
+  init(_ router: Router) { self.router = router }
 
   mutating func add(_ method: String, _ pattern: String, _ handler: @escaping Router.Handler) {
     router.add(method, pattern) { request in

@@ -60,6 +60,14 @@ extension API.Project {
   }
 }
 
+extension API.Token {
+  init(_ token: PlatformToken) {
+    self.init(
+      id: token.id, name: token.name, project: token.project, createdNanoseconds: token.createdAt,
+      expiresNanoseconds: token.expiresAt)
+  }
+}
+
 extension API.GPU {
   init(_ status: GPUStatus) {
     self.init(

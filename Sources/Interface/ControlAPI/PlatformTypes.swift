@@ -5,3 +5,4 @@ import ControlDatabase
 
 typealias PlatformJob = Job
 typealias PlatformAttempt = Attempt
+typealias PlatformToken = Token

@@ -10,8 +10,11 @@ import HTTPService
 import Jobs
 import Linux
 import Logging
+import MLflowAPI
 import Projects
 import StorageAPI
+import Tokens
+import Tracker
 import UnixHTTP
 import Wire
 
@@ -44,27 +47,38 @@ struct ControlServer {
     for finding in podman.host.findings where finding.level != .good {
       logger.warning("\(finding.subject): \(finding.message)")
     }
+    let projects = ProjectService(database: database)
+    let tokens = TokenService(database: database)
+    let tracker = try Tracker(path: directory + "/tracker.db", logger: logger)
+    let mlflow = MLflowAPI(
+      tracker: tracker, storage: storage, mount: configuration.storage.mount, addProject: projects.provide)
+    let doorOfJobs = try await JobDoor(directory: directory, logger: logger).open(
+      Door(rule: .tokensOfJobs, tokens: tokens, mlflow: mlflow).router, for: podman)
     let jobs = JobService(
       configuration: JobConfiguration(directory: directory, maskedPaths: maskedPaths), database: database,
       podman: podman, gpus: try await GPUInventory.find(),
-      storage: StorageOfJobs(client: storage, mount: configuration.storage.mount), logger: logger)
+      storage: StorageOfJobs(client: storage, mount: configuration.storage.mount),
+      tracking: TrackingOfJobs(tokens: tokens, tracker: tracker, address: doorOfJobs.url), logger: logger)
     let api = ControlAPI(
-      configuration: configuration, version: cairnVersion, jobs: jobs, projects: ProjectService(database: database),
-      storage: storage)
-    try await serve(api, jobs, until: signals)
+      configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, storage: storage,
+      tokens: tokens, mlflow: mlflow)
+    try await serve(api, jobs, doorOfJobs.service, until: signals)
   }
 
   /// Runs jobs and answers until a signal comes or one of these ends by a fault.
-  private func serve(_ api: ControlAPI, _ jobs: JobService, until signals: Signals) async throws {
+  private func serve(
+    _ api: ControlAPI, _ jobs: JobService, _ doorOfJobs: HTTPService, until signals: Signals
+  ) async throws {
     var servers = [
       HTTPService(
         address: .unix(path: configuration.controlSocket, group: "cairn"), router: api.router, logger: logger)
     ]
     if let listen = configuration.control.listen {
       servers.append(
-        HTTPService(address: .tcp(host: listen.host, port: listen.port), router: .untrusted, logger: logger))
+        HTTPService(address: .tcp(host: listen.host, port: listen.port), router: api.door, logger: logger))
     }
     for server in servers { try await server.start() }
+    servers.append(doorOfJobs)
     try? manager.ready()
     logger.info("Serving \(configuration.controlSocket)")
     let result = await withTaskGroup(of: Result<Void, any Error>.self) { group in

@@ -99,7 +99,7 @@ public struct Podman: Sendable {
   }
 
   @discardableResult
-  private func podman(
+  func podman(
     _ tried: String, _ arguments: [String], in directory: String = "/", seconds: Int
   ) async throws -> Command.Result {
     let result = try await run(tried, arguments, in: directory, seconds: seconds)

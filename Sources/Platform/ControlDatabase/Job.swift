@@ -101,7 +101,7 @@ public struct Attempt: Hashable, Codable, Sendable {
 /// Something that happened; events are kept in order and never change.
 public struct Event: Hashable, Codable, Sendable {
   public enum Kind: String, Codable, Sendable {
-    case job, project
+    case job, project, token
   }
 
   public let sequence: Int64

@@ -69,6 +69,22 @@ enum Migrations {
           CREATE INDEX eventSubject ON event (subject, sequence);
           """)
     }
+    migrator.registerMigration("2") { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE token (
+            id TEXT PRIMARY KEY NOT NULL,
+            digest BLOB NOT NULL UNIQUE,
+            name TEXT,
+            project TEXT,
+            job TEXT REFERENCES job (id) ON DELETE CASCADE,
+            attempt INTEGER,
+            createdAt INTEGER NOT NULL,
+            expiresAt INTEGER
+          ) STRICT;
+          CREATE INDEX tokenJob ON token (job) WHERE job IS NOT NULL;
+          """)
+    }
     return migrator
   }
 }

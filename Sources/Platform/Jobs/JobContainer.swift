@@ -9,11 +9,15 @@ let instanceLabel = "io.cairn.instance"
 extension ContainerSpecification {
   /// An attempt's container.
   /// - Parameters:
+  ///   - environment: what Cairn offers; the job's own wins.
   ///   - mount: the host's path of Cairn's mount.
   ///   - overlay: of a job that runs on the host's root file system.
   ///   - masked: what such a job must not see.
-  init(job: Job, attempt: Attempt, files: JobFiles, mount: String, overlay: HostOverlay?, masked: [String]) {
-    var environment = job.request.environment
+  init(
+    job: Job, attempt: Attempt, environment offered: [String: String], files: JobFiles, mount: String,
+    overlay: HostOverlay?, masked: [String]
+  ) {
+    var environment = offered.merging(job.request.environment) { $1 }
     if overlay != nil {
       // The host's programs are found where the host finds them.
       for name in ["PATH", "LANG"] where environment[name] == nil {

@@ -13,6 +13,7 @@ struct JobRunner: Sendable {
   let database: ControlDatabase
   let podman: Podman
   let storage: any JobStorage
+  let tracking: any JobTracking
   let logger: Logger
 
   private var files: JobFiles { JobFiles(directory: configuration.directory) }
@@ -35,6 +36,9 @@ struct JobRunner: Sendable {
     let retries =
       [.failed, .outOfMemory, .lost].contains(end.state) && attempt.number <= job.request.retries
       && end.reason != .imageNotFound
+    // Before the attempt's end is written: a daemon that ends in between comes here again.
+    let isStopped = job.state == .stopping && end.state != .lost
+    try await tracking.end(attempt, of: job, as: isStopped ? .stopped : end.state, time: end.time)
     let sealed = try await retries ? false : seal(job)
     _ = try await database.endAttempt(attempt, end, retry: retries, artifactsSealed: sealed)
     // In a task of its own, because a daemon that ends in this moment should not leave a mount behind.
@@ -133,11 +137,12 @@ struct JobRunner: Sendable {
       }
     }
     try await failing(.containerFailed) {
+      let environment = try await tracking.environment(of: attempt, of: job)
       try FileManager.default.createDirectory(
         atPath: files.logDirectory(of: job.id), withIntermediateDirectories: true)
       try await podman.start(
         ContainerSpecification(
-          job: job, attempt: attempt, files: files, mount: storage.mount, overlay: overlay,
+          job: job, attempt: attempt, environment: environment, files: files, mount: storage.mount, overlay: overlay,
           masked: configuration.maskedPaths + [configuration.directory]))
     }
     return digest

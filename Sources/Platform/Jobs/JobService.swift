@@ -34,7 +34,7 @@ public actor JobService {
 
   public init(
     configuration: JobConfiguration, database: ControlDatabase, podman: Podman, gpus: [GPU],
-    storage: any JobStorage, logger: Logger
+    storage: any JobStorage, tracking: any JobTracking, logger: Logger
   ) {
     self.database = database
     self.podman = podman
@@ -44,7 +44,8 @@ public actor JobService {
     files = JobFiles(directory: configuration.directory)
     hostResources = .ofHost(gpus: gpus.count)
     runner = JobRunner(
-      configuration: configuration, database: database, podman: podman, storage: storage, logger: logger)
+      configuration: configuration, database: database, podman: podman, storage: storage, tracking: tracking,
+      logger: logger)
   }
 
   // MARK: Running

@@ -1,8 +1,16 @@
 import ControlDatabase
+import Synchronization
 
-/// Projects: made by hand, or on a job's first use.
-public struct ProjectService: Sendable {
+/// Projects: made by hand, or on first use.
+public final class ProjectService: Sendable {
+  private struct Known {
+    var names: Set<String> = []
+    /// The database's, when they were looked up.
+    var revision = 0
+  }
+
   private let database: ControlDatabase
+  private let known = Mutex(Known())
 
   public init(database: ControlDatabase) { self.database = database }
 
@@ -13,6 +21,24 @@ public struct ProjectService: Sendable {
   public func create(_ name: String) async throws -> ProjectSummary {
     _ = try await database.createProject(name)
     return try await show(name)
+  }
+
+  /// Makes a project if it is not there yet.
+  /// - Throws: ``ControlError`` `invalid` for a bad name.
+  public func provide(_ name: String) async throws {
+    let revision = database.revision
+    if known.withLock({ $0.revision == revision && $0.names.contains(name) }) { return }
+    if try await database.project(name) == nil {
+      do {
+        _ = try await database.createProject(name)
+      } catch let error as ControlError where error.code == .conflict {
+        // Another request was first.
+      }
+    }
+    known.withLock { known in
+      if known.revision != revision { known = Known(revision: revision) }
+      known.names.insert(name)
+    }
   }
 
   /// - Throws: ``ControlError`` `notFound`

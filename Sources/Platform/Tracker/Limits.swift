@@ -40,6 +40,52 @@ public enum Limits {
     }
   }
 
+  /// - Throws: ``TrackerError`` for an experiment's name that is empty or too long.
+  public static func checkExperimentName(_ name: String) throws(TrackerError) {
+    guard !name.isEmpty else {
+      throw TrackerError(.invalidParameterValue, "Invalid experiment name: ''. It must not be empty.")
+    }
+    guard name.unicodeScalars.count <= experimentNameLength else {
+      throw tooLong("Experiment name", name, experimentNameLength)
+    }
+  }
+
+  static func checkExperimentTag(_ tag: KeyValue) throws(TrackerError) {
+    try checkKey(tag.key, "tag")
+    guard tag.value.unicodeScalars.count <= experimentTagLength else {
+      throw tooLong("Tag value", tag.value, experimentTagLength)
+    }
+  }
+
+  static func check(_ input: DatasetInput) throws(TrackerError) {
+    let dataset = input.dataset
+    for (what, text, limit) in [
+      ("name", dataset.name, 500), ("digest", dataset.digest, 36), ("schema", dataset.schema, 1_048_575),
+      ("source", dataset.source, 65_535), ("profile", dataset.profile, 16_777_215),
+    ] where text.unicodeScalars.count > limit {
+      throw tooLong("Dataset \(what)", text, limit)
+    }
+    for tag in input.tags {
+      guard tag.key.unicodeScalars.count <= 255 else { throw tooLong("Input tag key", tag.key, 255) }
+      guard tag.value.unicodeScalars.count <= 500 else { throw tooLong("Input tag value", tag.value, 500) }
+    }
+  }
+
+  static func checkLoggedModelName(_ name: String) throws(TrackerError) {
+    guard !name.unicodeScalars.contains(where: { "/:.%\"'".unicodeScalars.contains($0) }) else {
+      throw TrackerError(
+        .invalidParameterValue,
+        "Invalid model name ('\(name)') provided. Model name must be a non-empty string and cannot contain the "
+          + "following characters: ('/', ':', '.', '%', '\"', \"'\")")
+    }
+  }
+
+  private static func tooLong(_ what: String, _ text: String, _ limit: Int) -> TrackerError {
+    TrackerError(
+      .invalidParameterValue,
+      "\(what) '\(text.prefix(30))…' had length \(text.unicodeScalars.count), which exceeded length limit of \(limit)")
+  }
+
   /// The beginning of a value that is too long, which is kept, as MLflow does.
   public static func truncated(_ value: String, to length: Int) -> String {
     guard value.utf8.count > length, value.unicodeScalars.count > length else { return value }

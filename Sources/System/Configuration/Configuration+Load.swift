@@ -116,6 +116,12 @@ extension Configuration {
           place: place, reason: "\(key) (\(directory)) lies in \(mountKey) (\(mount)), which would be mounted over it")
       }
     }
+    if control.authentication == .none, let listen = control.listen, !listen.isLoopback {
+      throw ConfigurationError(
+        place: place,
+        reason: "control.auth is none, which lets whoever reaches \(listen) do everything: listen on 127.0.0.1, or ask "
+          + "for a token")
+    }
     if let persistent = storage.persistentMount, (persistent + "/").hasPrefix(storage.mount + "/") {
       throw ConfigurationError(
         place: place, reason: "storage.persistent_mount (\(persistent)) lies in storage.mount (\(storage.mount))")

@@ -15,6 +15,15 @@ public struct Configuration: Equatable, Sendable {
     public var directory = "/var/lib/cairn"
     /// Where the control plane listens for TCP; nil: nowhere.
     public var listen: ListenAddress? = ListenAddress(host: "127.0.0.1", port: 7070)
+    /// What it asks of those who come by TCP.
+    public var authentication = Authentication.token
+  }
+
+  public enum Authentication: String, Equatable, Sendable {
+    /// A token, as `cairn token create` prints one.
+    case token
+    /// Nothing: whoever has an account on this host may do everything. Only for an address of this host alone.
+    case none
   }
 
   /// Where a default installation keeps the file.
@@ -49,6 +58,9 @@ public struct ListenAddress: Equatable, Sendable, CustomStringConvertible {
   }
 
   public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+  /// Whether only this host reaches it.
+  public var isLoopback: Bool { host == "::1" || host.hasPrefix("127.") }
 }
 
 /// A configuration that can't be used.

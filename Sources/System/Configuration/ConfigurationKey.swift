@@ -8,6 +8,7 @@ enum ConfigurationKey: String, CaseIterable {
   case storagePersistentMount = "storage.persistent_mount"
   case controlDir = "control.dir"
   case controlListen = "control.listen"
+  case controlAuth = "control.auth"
 
   /// The variable that overrides it, such as `CAIRN_STORAGE_DIR` for `storage.dir`.
   var variable: String {
@@ -23,6 +24,7 @@ enum ConfigurationKey: String, CaseIterable {
     case .storagePersistentMount: configuration.storage.persistentMount = text == nil ? nil : try path(text)
     case .controlDir: configuration.control.directory = try path(text)
     case .controlListen: configuration.control.listen = text == nil ? nil : try address(text)
+    case .controlAuth: configuration.control.authentication = try authentication(text)
     }
   }
 
@@ -30,6 +32,14 @@ enum ConfigurationKey: String, CaseIterable {
     let reason: String
 
     init(_ reason: String) { self.reason = reason }
+  }
+
+  private func authentication(_ text: String?) throws(InvalidValue) -> Configuration.Authentication {
+    // YAML's null is how some write “none”.
+    guard let value = Configuration.Authentication(rawValue: text ?? "none") else {
+      throw InvalidValue("\(rawValue) is either token or none; \((text ?? "").debugDescription) is neither")
+    }
+    return value
   }
 
   /// An absolute path, without doubled and closing slashes.

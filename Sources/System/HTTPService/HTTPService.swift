@@ -14,13 +14,14 @@ public actor HTTPService {
   public enum Address: Sendable, CustomStringConvertible {
     /// `group` may use the socket too, where the host has such a group.
     case unix(path: String, group: String?)
-    /// An address as digits, not a name.
-    case tcp(host: String, port: UInt16)
+    /// An address as digits, not a name. `isForeseen`: it may be one that the host will have later, such as a bridge's
+    /// that comes with the first container.
+    case tcp(host: String, port: UInt16, isForeseen: Bool = false)
 
     public var description: String {
       switch self {
       case .unix(let path, _): path
-      case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+      case .tcp(let host, let port, _): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
       }
     }
   }
@@ -66,8 +67,8 @@ public actor HTTPService {
       let listener = try Listener(path: path)
       try UnixListener.open(path, to: group)
       return listener
-    case .tcp(let host, let port):
-      return try Listener(host: host, port: port, name: "\(address)")
+    case .tcp(let host, let port, let isForeseen):
+      return try Listener(host: host, port: port, isForeseen: isForeseen, name: "\(address)")
     }
   }
 

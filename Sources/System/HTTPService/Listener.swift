@@ -25,7 +25,7 @@ final class Listener: Sendable {
   }
 
   /// - Parameter host: an address as digits.
-  convenience init(host: String, port: UInt16, name: String) throws(ListenError) {
+  convenience init(host: String, port: UInt16, isForeseen: Bool, name: String) throws(ListenError) {
     if host.contains(":") {
       var address = sockaddr_in6()
       guard inet_pton(AF_INET6, host, &address.sin6_addr) == 1 else { throw .badAddress(name) }
@@ -41,14 +41,17 @@ final class Listener: Sendable {
       address.sin_port = port.bigEndian
       try self.init(AF_INET, name)
       try reuseAddress(name)
+      if isForeseen { try set(Int32(IPPROTO_IP), IP_FREEBIND, name) }
       try listen(at: &address, name)
     }
   }
 
   /// Else a restart has to wait for the connections of the last run to be forgotten.
-  private func reuseAddress(_ name: String) throws(ListenError) {
+  private func reuseAddress(_ name: String) throws(ListenError) { try set(SOL_SOCKET, SO_REUSEADDR, name) }
+
+  private func set(_ level: Int32, _ option: Int32, _ name: String) throws(ListenError) {
     var yes: Int32 = 1
-    if setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, 4) != 0 {
+    if setsockopt(descriptor, level, option, &yes, 4) != 0 {
       throw .refused(address: name, reason: "\(SystemError("setsockopt", name))")
     }
   }

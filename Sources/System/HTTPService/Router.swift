@@ -30,17 +30,6 @@ public struct Router: Sendable {
 
   public init(otherwise: @escaping Handler) { self.otherwise = otherwise }
 
-  /// The door for those whom nothing identifies: it tells that the daemon lives, and no more.
-  public static var untrusted: Router {
-    var router = Router { _ in
-      throw APIError(
-        status: 401, code: "unauthorized",
-        message: "This address needs a token, and this version of Cairn issues none yet: use the Unix socket.")
-    }
-    router.add("GET", "/healthz") { _ in .text("ok\n") }
-    return router
-  }
-
   /// Adds a route. In `pattern`, `{name}` matches one component of the path and `{name...}`, at the
   /// end, all that are left, joined by slashes. Of several routes that match, the first one added wins.
   public mutating func add(_ method: String, _ pattern: String, _ handler: @escaping Handler) {
@@ -52,7 +41,8 @@ public struct Router: Sendable {
     routes.append(Route(method: method, pattern: components, handler: handler))
   }
 
-  func reply(to request: Request) async throws -> Reply {
+  /// Has the route that is for a request answer it.
+  public func reply(to request: Request) async throws -> Reply {
     var others: Set<String> = []
     // HEAD is GET without the body, which the service leaves out.
     let method = request.method == "HEAD" ? "GET" : request.method

@@ -6,6 +6,7 @@ import JobStates
 import Jobs
 import Logging
 import Subprocess
+import Synchronization
 import Testing
 
 /// A control plane in a directory of its own, with real containers, and plain directories for storage.
@@ -15,6 +16,7 @@ final class Workbench: Sendable {
   let jobs: JobService
   let podman: Podman
   let storage: DirectoryStorage
+  let tracking = RememberedTracking()
   private let runs: Task<Void, any Error>
 
   /// - Parameter directory: of an earlier one, to go on where it was left.
@@ -29,7 +31,7 @@ final class Workbench: Sendable {
     database = try ControlDatabase(path: directory + "/control/control.db")
     let jobs = JobService(
       configuration: JobConfiguration(directory: directory + "/control", maskedPaths: masked), database: database,
-      podman: podman, gpus: [], storage: storage, logger: Logger(label: "test"))
+      podman: podman, gpus: [], storage: storage, tracking: tracking, logger: Logger(label: "test"))
     self.jobs = jobs
     runs = Task { try await jobs.run() }
   }
@@ -100,6 +102,19 @@ func withWorkbench(at directory: String? = nil, masking masked: [String] = [], _
 }
 
 /// Plain directories where the real storage has volumes; a sealed one is marked by a file beside it.
+/// No tracker: what the runner asks for at an attempt's begin and end is remembered.
+final class RememberedTracking: JobTracking {
+  private let ended = Mutex<[String: JobState]>([:])
+
+  func environment(of attempt: Attempt, of job: Job) async throws -> [String: String] { ["TRACKED": job.id] }
+
+  func end(_ attempt: Attempt, of job: Job, as state: JobState, time: Int64) async throws {
+    ended.withLock { $0["\(job.id)-\(attempt.number)"] = state }
+  }
+
+  func end(ofAttempt number: Int, of job: String) -> JobState? { ended.withLock { $0["\(job)-\(number)"] } }
+}
+
 struct DirectoryStorage: JobStorage {
   let mount: String
 

@@ -1,6 +1,7 @@
 import ControlDatabase
 import FoundationEssentials
 import JobStates
+import Records
 import Testing
 
 struct JobRecordTests {
@@ -132,8 +133,9 @@ struct JobRecordTests {
     var job: Job?
     do {
       let database = try ControlDatabase(path: path + "/control.db")
-      let error = #expect(throws: ControlError.self) { try ControlDatabase(path: path + "/control.db") }
-      #expect(error?.code == .conflict)
+      #expect(throws: RecordFileError.inUse(path: path + "/control.db")) {
+        try ControlDatabase(path: path + "/control.db")
+      }
       job = try await database.addJob(
         JobRequest(project: "p", image: "i", command: ["c"], environment: ["A": "ü"], memoryBytes: 1 << 40))
     }

@@ -8,7 +8,7 @@ extension ArtifactDirectory {
   private static let maximumPasses = 100_000
 
   /// Removes a file, or a directory with all that is in it. No link is followed.
-  func remove(_ path: [UInt8]) throws {
+  public func remove(_ path: [UInt8]) throws {
     let slash = UInt8(ascii: "/")
     let components = path.split(separator: slash).filter { $0 != Array(".".utf8)[...] }
     guard let last = components.last.map(Array.init), last != Array("..".utf8), !path.contains(0) else {

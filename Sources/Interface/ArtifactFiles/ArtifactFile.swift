@@ -2,13 +2,13 @@ import Glibc
 import Linux
 
 /// An open artifact. It closes when the last reference goes.
-final class ArtifactFile: Sendable {
+public final class ArtifactFile: Sendable {
   private static let pieceSize = 256 << 10
 
   private let descriptor: Int32
   private let name: String
   /// Bytes, when it was opened.
-  let size: UInt64
+  public let size: UInt64
 
   init(descriptor: Int32, size: UInt64, name: String) {
     self.descriptor = descriptor
@@ -19,20 +19,20 @@ final class ArtifactFile: Sendable {
   deinit { close(descriptor) }
 
   /// The bytes of a range. A file that has become shorter meanwhile is an error.
-  func pieces(_ range: Range<UInt64>) -> Pieces { Pieces(file: self, range: range) }
+  public func pieces(_ range: Range<UInt64>) -> Pieces { Pieces(file: self, range: range) }
 
-  struct Pieces: AsyncSequence, Sendable {
-    typealias Element = [UInt8]
-    typealias Failure = any Error
+  public struct Pieces: AsyncSequence, Sendable {
+    public typealias Element = [UInt8]
+    public typealias Failure = any Error
 
     let file: ArtifactFile
     let range: Range<UInt64>
 
-    struct AsyncIterator: AsyncIteratorProtocol {
+    public struct AsyncIterator: AsyncIteratorProtocol {
       let file: ArtifactFile
       var range: Range<UInt64>
 
-      mutating func next() async throws -> [UInt8]? {
+      public mutating func next() async throws -> [UInt8]? {
         if range.isEmpty { return nil }
         let file = file
         let offset = range.lowerBound
@@ -43,7 +43,7 @@ final class ArtifactFile: Sendable {
       }
     }
 
-    func makeAsyncIterator() -> AsyncIterator { AsyncIterator(file: file, range: range) }
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(file: file, range: range) }
   }
 
   private func read(_ count: Int, at offset: UInt64) throws -> [UInt8] {

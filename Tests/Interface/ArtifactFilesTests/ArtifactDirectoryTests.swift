@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import Wire
 
-@testable import ControlAPI
+@testable import ArtifactFiles
 
 /// Of renameat2(2): there is always something at both names.
 private let exchange = UInt32(CAIRN_RENAME_EXCHANGE)

@@ -1,4 +1,4 @@
-import API
+public import API
 import CLinux
 import FoundationEssentials
 import Glibc
@@ -10,9 +10,11 @@ import Wire
 /// What is in there was made by whoever ran the job, and this daemon is root: every path is opened by
 /// openat2(2) with RESOLVE_BENEATH, so that no `..` and no link, however it is exchanged meanwhile,
 /// leads out of the directory. All methods block.
-struct ArtifactDirectory: Sendable {
+public struct ArtifactDirectory: Sendable {
   /// The absolute path on the host.
-  let root: String
+  public let root: String
+
+  public init(root: String) { self.root = root }
 
   /// The most entries of one answer, and the most bytes of their paths: a job may leave behind any
   /// number of names, and a chain of directories as deep as it likes.
@@ -20,7 +22,7 @@ struct ArtifactDirectory: Sendable {
   private static let maximumPathBytes = 64 << 20
 
   /// What is at `path`: a file's own entry, or a directory's entries.
-  func list(_ path: [UInt8], recursive: Bool) throws -> [ArtifactEntry] {
+  public func list(_ path: [UInt8], recursive: Bool) throws -> [ArtifactEntry] {
     let start = try open(path, flags: pathOnly)
     defer { close(start) }
     var status = stat()
@@ -101,7 +103,7 @@ struct ArtifactDirectory: Sendable {
   }
 
   /// Opens a regular file for reading.
-  func open(_ path: [UInt8]) throws -> ArtifactFile {
+  public func open(_ path: [UInt8]) throws -> ArtifactFile {
     // Opening a FIFO would wait for a writer, and opening a device may have it do something: so this only
     // finds what is there, and a regular file is opened in a second step, which cannot lead elsewhere.
     let found = try open(path, flags: pathOnly)

@@ -1,0 +1,49 @@
+import ControlDatabase
+import JobStates
+import Jobs
+import Tokens
+import Tracker
+import Wire
+
+/// The tracker of jobs: what a job's programs are told of it, and what becomes of their runs.
+struct TrackingOfJobs: JobTracking {
+  let tokens: TokenService
+  let tracker: Tracker
+  /// Of the address that containers reach, such as `http://127.0.0.1:40123`.
+  let address: String
+
+  func environment(of attempt: Attempt, of job: Job) async throws -> [String: String] {
+    [
+      "MLFLOW_TRACKING_URI": "\(address)/p/\(job.project)",
+      "MLFLOW_TRACKING_TOKEN": try await tokens.create(for: attempt, project: job.project),
+      "MLFLOW_EXPERIMENT_NAME": job.project,
+      "MLFLOW_RUN_CONTEXT": Self.context(of: attempt, of: job),
+      // A batch a second instead of a request for each value that is logged without waiting.
+      "MLFLOW_ASYNC_LOGGING_BUFFERING_SECONDS": "1",
+      "MLFLOW_DISABLE_TELEMETRY": "true",
+    ]
+  }
+
+  func end(_ attempt: Attempt, of job: Job, as state: JobState, time: Int64) async throws {
+    let status: RunStatus =
+      switch state {
+      case .succeeded: .finished
+      case .stopped, .timedOut: .killed
+      default: .failed
+      }
+    try await tracker.endRuns(of: job.id, attempt: attempt.number, as: status, time: time / 1_000_000)
+    try await tokens.revoke(ofJob: job.id)
+  }
+
+  /// JSON that MLflow's client makes tags of, on every run.
+  private static func context(of attempt: Attempt, of job: Job) -> String {
+    let bytes = JSONWriter.object {
+      $0.field("cairn.job_id", job.id)
+      $0.field("cairn.job_name", job.name)
+      $0.field("cairn.attempt", String(attempt.number))
+      $0.field("cairn.image", job.request.image)
+      if let snapshot = job.request.workspaceSnapshot { $0.field("cairn.workspace_snapshot", String(snapshot)) }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}

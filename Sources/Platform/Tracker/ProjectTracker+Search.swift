@@ -1,0 +1,130 @@
+import GRDB
+
+/// Some of what a search found.
+public struct SearchPage<Record: Sendable>: Sendable {
+  public let records: [Record]
+  /// What to hand in for those that come after; nil: there are none.
+  public let next: PageToken?
+}
+
+extension SearchTable {
+  static let runs = SearchTable(
+    selection: Run.selection,
+    attributes: [
+      "run_id": "run.identifier", "run_name": "run.name", "user_id": "run.user", "start_time": "run.startTime",
+      "end_time": "run.endTime",
+      "status": """
+      CASE run.status WHEN 1 THEN 'RUNNING' WHEN 2 THEN 'SCHEDULED' WHEN 3 THEN 'FINISHED' WHEN 4 THEN 'FAILED'
+        ELSE 'KILLED' END
+      """,
+      "artifact_uri": """
+      ifnull(experiment.location, 'mlflow-artifacts:/' || experiment.number) || '/' || run.identifier || '/artifacts'
+      """,
+    ],
+    keyed: [
+      .metric: Keyed(row: "FROM latest WHERE run = run.id AND key = ?", value: "value", hasNumberedKeys: true),
+      .parameter: Keyed(row: "FROM parameter WHERE run = run.id AND key = ?", value: "value", hasNumberedKeys: true),
+      .tag: Keyed(row: "FROM tag WHERE run = run.id AND key = ?", value: "value", hasNumberedKeys: true),
+      .dataset: Keyed(
+        row: """
+          FROM (SELECT dataset.name, dataset.digest, inputTag.value AS context FROM input
+            JOIN dataset ON dataset.id = input.dataset
+            LEFT JOIN inputTag ON inputTag.run = input.run AND inputTag.dataset = input.dataset
+              AND inputTag.key = 'mlflow.data.context'
+            WHERE input.run = run.id) AS given WHERE 1
+          """, value: "given.", hasNumberedKeys: false),
+    ],
+    tieBreakers: [("run.startTime", false), ("run.identifier", true)])
+
+  static let experiments = SearchTable(
+    selection: "SELECT experiment.* FROM experiment",
+    attributes: [
+      "name": "experiment.name", "experiment_id": "CAST(experiment.number AS TEXT)",
+      "creation_time": "experiment.createdAt", "last_update_time": "experiment.updatedAt",
+    ],
+    keyed: [
+      .tag: Keyed(
+        row: "FROM experimentTag WHERE experiment = experiment.id AND key = ?", value: "value", hasNumberedKeys: false)
+    ],
+    tieBreakers: [("experiment.createdAt", false), ("experiment.number", false)])
+
+  static let loggedModels = SearchTable(
+    selection: LoggedModel.selection,
+    attributes: [
+      "name": "loggedModel.name", "model_id": "loggedModel.identifier", "model_type": "loggedModel.type",
+      "status": "CASE loggedModel.status WHEN 1 THEN 'PENDING' WHEN 2 THEN 'READY' ELSE 'FAILED' END",
+      "source_run_id": "loggedModel.sourceRun", "creation_timestamp": "loggedModel.createdAt",
+      "last_updated_timestamp": "loggedModel.updatedAt",
+    ],
+    keyed: [
+      .metric: Keyed(
+        row: "FROM loggedModelMetric WHERE model = loggedModel.id AND key = ?", value: "value", hasNumberedKeys: false),
+      .parameter: Keyed(
+        row: "FROM loggedModelParameter WHERE model = loggedModel.id AND key = ?", value: "value",
+        hasNumberedKeys: false),
+      .tag: Keyed(
+        row: "FROM loggedModelTag WHERE model = loggedModel.id AND key = ?", value: "value", hasNumberedKeys: false),
+    ],
+    tieBreakers: [("loggedModel.createdAt", false), ("loggedModel.id", false)])
+}
+
+extension ProjectTracker {
+  /// - Throws: ``FilterError`` for a token of another search.
+  public func searchRuns(
+    in experiments: [Int64], _ filter: SearchFilter, _ order: SearchOrder, stages: StageView = .active,
+    after token: PageToken? = nil, limit: Int
+  ) async throws -> SearchPage<LoggedRun> {
+    let statement = try SearchStatement(
+      .runs, filter, order, conditions: [of(experiments), (stages.condition("run.stage"), [])],
+      keyNumber: tracker.keys.number, after: token, limit: limit)
+    return try await read { [self] database in
+      let page = try statement.page(database, limit: limit)
+      return SearchPage(records: try details(of: page.rows.map(Run.init(row:)), database), next: page.next)
+    }
+  }
+
+  public func searchExperiments(
+    _ filter: SearchFilter, _ order: SearchOrder, stages: StageView = .active, after token: PageToken? = nil, limit: Int
+  ) async throws -> SearchPage<Experiment> {
+    let statement = try SearchStatement(
+      .experiments, filter, order,
+      conditions: [("experiment.project = ?", [project]), (stages.condition("experiment.stage"), [])], after: token,
+      limit: limit)
+    return try await read { database in
+      let page = try statement.page(database, limit: limit)
+      return SearchPage(
+        records: try page.rows.map { try Self.withTags(Experiment(row: $0), database) }, next: page.next)
+    }
+  }
+
+  /// - Parameter datasets: only models that have a metric on one of them, of any digest where that is nil; none: all.
+  public func searchLoggedModels(
+    in experiments: [Int64], _ filter: SearchFilter, _ order: SearchOrder,
+    datasets: [(name: String, digest: String?)] = [], after token: PageToken? = nil, limit: Int
+  ) async throws -> SearchPage<LoggedModel> {
+    var conditions = [of(experiments), ("loggedModel.stage = 0", [])]
+    if !datasets.isEmpty {
+      let each = datasets.map { _ in "(datasetName = ? AND datasetDigest = ifnull(?, datasetDigest))" }
+      var arguments: StatementArguments = []
+      for dataset in datasets { arguments += [dataset.name, dataset.digest] }
+      conditions.append(
+        (
+          "EXISTS (SELECT 1 FROM loggedModelMetric WHERE model = loggedModel.id AND (\(each.joined(separator: " OR "))))",
+          arguments
+        ))
+    }
+    let statement = try SearchStatement(
+      .loggedModels, filter, order, conditions: conditions, after: token, limit: limit)
+    return try await read { database in
+      let page = try statement.page(database, limit: limit)
+      return SearchPage(
+        records: try Self.details(of: page.rows.map(LoggedModel.init(row:)), database), next: page.next)
+    }
+  }
+
+  /// That a row is of one of these experiments, and of this project.
+  private func of(_ experiments: [Int64]) -> (sql: String, arguments: StatementArguments) {
+    let list = experiments.map(String.init).joined(separator: ", ")
+    return ("experiment.project = ? AND experiment.number IN (\(list))", [project])
+  }
+}

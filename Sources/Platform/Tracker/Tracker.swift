@@ -1,0 +1,99 @@
+import GRDB
+import Linux
+public import Logging
+import Records
+import Synchronization
+
+/// What training runs log, of all projects: `tracker.db`.
+///
+/// A change is acknowledged when it is on the disk. Changes that come at the same time share a transaction. Safe to use
+/// from any number of tasks.
+public final class Tracker: Sendable {
+  let file: RecordFile
+  let commits: GroupCommit
+  let keys: KeyNames
+  let metrics: MetricStore
+  let logger: Logger
+  /// Projects that have their tenant: they keep it.
+  private let tenants = Mutex<Set<String>>([])
+
+  /// - Throws: ``RecordFileError`` where another process has it open, or a newer version of Cairn wrote it.
+  public convenience init(path: String, logger: Logger) throws {
+    try self.init(path: path, logger: logger, metrics: MetricStore())
+  }
+
+  init(path: String, logger: Logger, metrics: MetricStore) throws {
+    file = try RecordFile(path: path, migrator: TrackerMigrations.all)
+    commits = GroupCommit(file)
+    keys = try KeyNames(file, commits)
+    self.metrics = metrics
+    self.logger = logger
+    try file.pool.read { try metrics.load($0) }
+  }
+
+  /// What a project has, which begins with an experiment `Default`.
+  public func project(_ name: String) async throws -> ProjectTracker {
+    if !tenants.withLock({ $0.contains(name) }) {
+      let isThere = try await read { database in
+        try Bool.fetchOne(database, sql: "SELECT 1 FROM tenant WHERE project = ?", arguments: [name]) ?? false
+      }
+      if !isThere { try await commits.write { try Self.addTenant(name, $0) } }
+      tenants.withLock { _ = $0.insert(name) }
+    }
+    return ProjectTracker(tracker: self, project: name)
+  }
+
+  private static func addTenant(_ project: String, _ database: Database) throws {
+    try database.execute(
+      sql: "INSERT INTO tenant (project, nextExperiment) VALUES (?, 1) ON CONFLICT DO NOTHING", arguments: [project])
+    guard database.changesCount == 1 else { return }
+    let now = millisecondsNow()
+    try database.execute(
+      sql: """
+        INSERT INTO experiment (project, number, name, stage, createdAt, updatedAt) VALUES (?, 0, 'Default', 0, ?, ?)
+        """, arguments: [project, now, now])
+  }
+
+  /// Ends the runs that an attempt of a job has left open.
+  /// - Parameter time: milliseconds since 1970.
+  /// - Returns: the identifiers of those that were.
+  @discardableResult
+  public func endRuns(of job: String, attempt: Int, as status: RunStatus, time: Int64) async throws -> [String] {
+    try await commits.write { database in
+      try String.fetchAll(
+        database,
+        sql: """
+          UPDATE run SET status = ?, endTime = ? WHERE job = ? AND attempt = ? AND status IN (1, 2)
+          RETURNING identifier
+          """, arguments: [status.rawValue, time, job, attempt])
+    }
+  }
+
+  /// The runs that a job has made, the oldest first.
+  public func runs(of job: String) async throws -> [Run] {
+    try await read { database in
+      try Run.fetchAll(
+        database, sql: "\(Run.selection) WHERE run.job = ? ORDER BY run.startTime, run.id", arguments: [job])
+    }
+  }
+
+  func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    try await file.pool.read(body)
+  }
+}
+
+/// One project's part of the tracker: no call of it reaches another project's records.
+public struct ProjectTracker: Sendable {
+  let tracker: Tracker
+  public let project: String
+
+  func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    try await tracker.read(body)
+  }
+
+  func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+    try await tracker.commits.write(body)
+  }
+}
+
+func millisecondsNow() -> Int64 { nanosecondsNow() / 1_000_000 }
