@@ -39,7 +39,7 @@ extension JSONWriter {
     field("run_id", run.identifier)
   }
 
-  mutating func run(_ logged: LoggedRun, _ homes: ArtifactHomes) {
+  mutating func run(_ logged: LoggedRun, _ homes: ArtifactHomes, isNew: Bool = false) {
     object("info") { $0.runInfo(logged.run, homes) }
     object("data") { data in
       if !logged.metrics.isEmpty {
@@ -62,6 +62,8 @@ extension JSONWriter {
         }
       }
     }
+    // The answer that makes a run has no such field.
+    if isNew { return }
     object("outputs") { outputs in
       if logged.modelOutputs.isEmpty { return }
       outputs.array("model_outputs") { list in
@@ -103,8 +105,8 @@ extension JSONWriter {
       $0.field("last_updated_timestamp_ms", model.updatedAt)
       $0.field("artifact_uri", homes.address(of: model))
       $0.field("status", model.status.wireName)
-      if !model.type.isEmpty { $0.field("model_type", model.type) }
-      if !model.sourceRun.isEmpty { $0.field("source_run_id", model.sourceRun) }
+      $0.field("model_type", model.type)
+      $0.field("source_run_id", model.sourceRun)
       $0.pairs("tags", model.tags)
     }
     object("data") { data in

@@ -24,8 +24,8 @@ extension MLflowAPI {
       return .done
     }
     endpoints.add("PATCH", path: "mlflow/logged-models/{model}/tags") { call in
-      call.answer(
-        try await call.project.setTags(call.parameters.pairs("tags"), ofModel: call.component("model")))
+      try await call.project.setTags(call.parameters.pairs("tags"), ofModel: call.component("model"))
+      return .done
     }
     endpoints.add("DELETE", path: "mlflow/logged-models/{model}/tags/{key}") { call in
       try await call.project.deleteTag(call.component("key"), ofModel: call.component("model"))

@@ -10,7 +10,7 @@ extension MLflowAPI {
         name: try call.parameters.optionalText("run_name"), user: try call.parameters.optionalText("user_id"),
         startTime: try call.parameters.integer("start_time"), tags: try call.parameters.pairs("tags"),
         job: call.caller.attempt?.job, attempt: call.caller.attempt?.number)
-      return call.answer(try await call.project.createRun(new))
+      return call.answer(try await call.project.createRun(new), isNew: true)
     }
     endpoints.add("GET", path: "mlflow/runs/get") { call in
       call.answer(try await call.project.run(call.runIdentifier()))
@@ -109,7 +109,7 @@ extension MLflowAPI {
 }
 
 extension Call {
-  fileprivate func answer(_ run: LoggedRun) -> Reply {
-    .object { answer in answer.object("run") { $0.run(run, homes) } }
+  fileprivate func answer(_ run: LoggedRun, isNew: Bool = false) -> Reply {
+    .object { answer in answer.object("run") { $0.run(run, homes, isNew: isNew) } }
   }
 }

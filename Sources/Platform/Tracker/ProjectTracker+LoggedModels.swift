@@ -48,7 +48,7 @@ public struct LoggedModel: Sendable {
   public var metrics: [LoggedModelMetric] = []
 }
 
-/// The latest value of a model's metric on a dataset.
+/// A value of a model's metric, perhaps on a dataset.
 public struct LoggedModelMetric: Sendable {
   public let key: String
   public let point: MetricPoint
@@ -139,9 +139,9 @@ extension ProjectTracker {
     }
   }
 
-  public func setTags(_ tags: [KeyValue], ofModel identifier: String) async throws -> LoggedModel {
+  public func setTags(_ tags: [KeyValue], ofModel identifier: String) async throws {
     for tag in tags { try Limits.checkKey(tag.key, "tag") }
-    return try await change(identifier) { try Self.set(tags, in: "loggedModelTag", of: $0, $1) }
+    _ = try await change(identifier) { try Self.set(tags, in: "loggedModelTag", of: $0, $1) }
   }
 
   public func deleteTag(_ key: String, ofModel identifier: String) async throws {
@@ -197,7 +197,7 @@ extension ProjectTracker {
       model.parameters = try pairs(in: "loggedModelParameter", of: model.id, database)
       model.tags = try pairs(in: "loggedModelTag", of: model.id, database)
       model.metrics = try Row.fetchAll(
-        database, sql: "SELECT * FROM loggedModelMetric WHERE model = ? ORDER BY key, run", arguments: [model.id]
+        database, sql: "SELECT * FROM loggedModelMetric WHERE model = ? ORDER BY key, step, time", arguments: [model.id]
       ).map { row in
         let value: Double? = row["value"]
         return LoggedModelMetric(

@@ -166,16 +166,14 @@ extension ProjectTracker {
     ).execute(arguments: [run, key, point.step, point.timestamp, value])
   }
 
-  /// A metric of a logged model: its latest value for each run and dataset.
+  /// A metric of a logged model, of which every point is shown: there are as many as evaluations of it.
   private static func add(_ metric: LoggedMetric, _ run: Run, _ project: String, _ database: Database) throws {
     let model = try loggedModel(metric.model ?? "", project, database)
     let value = metric.point.value.isNaN ? nil : metric.point.value
     try database.execute(
       sql: """
-        INSERT INTO loggedModelMetric (model, key, run, datasetName, datasetDigest, step, time, value)
+        INSERT OR REPLACE INTO loggedModelMetric (model, key, run, datasetName, datasetDigest, step, time, value)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT DO UPDATE SET step = excluded.step, time = excluded.time, value = excluded.value
-        WHERE (excluded.step, excluded.time, ifnull(excluded.value, 9e999)) >= (step, time, ifnull(value, 9e999))
         """,
       arguments: [
         model.id, metric.key, run.identifier, metric.datasetName ?? "", metric.datasetDigest ?? "", metric.point.step,

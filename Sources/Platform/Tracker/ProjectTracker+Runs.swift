@@ -102,11 +102,9 @@ extension ProjectTracker {
       let name = name.flatMap { $0.isEmpty ? nil : $0 }
       try database.execute(
         sql: """
-          UPDATE run SET status = coalesce(?, status), endTime = CASE WHEN ? THEN NULL ELSE coalesce(?, endTime) END,
-            name = coalesce(?, name) WHERE id = ?
-          """,
-        // A run that goes on has no end.
-        arguments: [status?.rawValue, status.map { !$0.isTerminal } ?? false, endTime, name, run.id])
+          UPDATE run SET status = coalesce(?, status), endTime = coalesce(?, endTime), name = coalesce(?, name)
+          WHERE id = ?
+          """, arguments: [status?.rawValue, endTime, name, run.id])
       if let name { try Self.set(name, nameKey, of: run.id, database) }
       return try Self.run(identifier, project, database)
     }

@@ -58,7 +58,10 @@ extension SearchTable {
     ],
     keyed: [
       .metric: Keyed(
-        row: "FROM loggedModelMetric WHERE model = loggedModel.id AND key = ?", value: "value", hasNumberedKeys: false),
+        row: """
+          FROM (SELECT value FROM loggedModelMetric WHERE model = loggedModel.id AND key = ?
+            ORDER BY step DESC, time DESC LIMIT 1) AS latest WHERE 1
+          """, value: "value", hasNumberedKeys: false),
       .parameter: Keyed(
         row: "FROM loggedModelParameter WHERE model = loggedModel.id AND key = ?", value: "value",
         hasNumberedKeys: false),

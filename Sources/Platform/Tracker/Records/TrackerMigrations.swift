@@ -149,7 +149,7 @@ enum TrackerMigrations {
       time INTEGER NOT NULL,
       -- NULL: NaN, which SQLite has no other form for.
       value REAL,
-      PRIMARY KEY (model, key, run, datasetName, datasetDigest)
+      PRIMARY KEY (model, key, step, time, run, datasetName, datasetDigest)
     ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE modelLink (
