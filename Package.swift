@@ -160,6 +160,9 @@ let tests: [Target] = [
     name: "ArtifactFilesTests", dependencies: ["API", "ArtifactFiles", "CLinux", "Linux", "TestSupport", "Wire"],
     path: "Tests/Interface/ArtifactFilesTests", swiftSettings: settings),
   .testTarget(
+    name: "MLflowAPITests", dependencies: ["HTTPService", "MLflowAPI", "Tracker", "Wire"],
+    path: "Tests/Interface/MLflowAPITests", swiftSettings: settings),
+  .testTarget(
     name: "ControlAPITests",
     dependencies: ["API", "CLinux", "ControlAPI", "HTTPService", "Linux", "TestSupport", "Wire"],
     path: "Tests/Interface/ControlAPITests", swiftSettings: settings),
@@ -176,6 +179,8 @@ let tests: [Target] = [
     name: "HTTPServiceTests",
     dependencies: ["HTTPService", "UnixHTTP", "Linux", "Wire", .product(name: "Logging", package: "swift-log")],
     path: "Tests/System/HTTPServiceTests", swiftSettings: settings),
+  .testTarget(
+    name: "WireTests", dependencies: ["TestSupport", "Wire"], path: "Tests/System/WireTests", swiftSettings: settings),
   .testTarget(
     name: "ConfigurationTests", dependencies: ["Configuration"], path: "Tests/System/ConfigurationTests",
     swiftSettings: settings),
@@ -221,7 +226,14 @@ let tests: [Target] = [
   .testTarget(
     name: "JobStatesTests", dependencies: ["JobStates"], path: "Tests/Platform/JobStatesTests", swiftSettings: settings),
   .testTarget(
-    name: "TrackerTests", dependencies: ["Tracker"], path: "Tests/Platform/TrackerTests", swiftSettings: settings),
+    name: "RecordsTests", dependencies: ["Records", "TestSupport", grdb], path: "Tests/Platform/RecordsTests",
+    swiftSettings: settings),
+  .testTarget(
+    name: "TrackerTests", dependencies: ["Tracker", "TestSupport", grdb, logging],
+    path: "Tests/Platform/TrackerTests", swiftSettings: settings),
+  .testTarget(
+    name: "TokensTests", dependencies: ["ControlDatabase", "JobStates", "TestSupport", "Tokens"],
+    path: "Tests/Platform/TokensTests", swiftSettings: settings),
   .testTarget(
     name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates", "Records"],
     path: "Tests/Platform/ControlDatabaseTests", swiftSettings: settings),

@@ -4,7 +4,7 @@ import Wire
 // The records as MLflow's messages. Empty lists and texts are left out where MLflow leaves them out.
 
 extension JSONWriter {
-  mutating func pairs(_ name: String, _ pairs: [KeyValue]) {
+  mutating func pairs(_ name: StaticString, _ pairs: [KeyValue]) {
     if pairs.isEmpty { return }
     array(name) { list in
       for pair in pairs {

@@ -12,10 +12,11 @@ extension MLflowAPI {
       .object { answer in
         // What the client takes a server for that can all of the API.
         answer.field("store_type", "SqlStore")
-        for feature in [
+        let features: [StaticString] = [
           "workspaces_enabled", "trace_archival_enabled", "multipart_uploads_enabled", "multipart_downloads_enabled",
           "presigned_upload_run_id_supported", "presigned_upload_model_id_supported",
-        ] { answer.field(feature, false) }
+        ]
+        for feature in features { answer.field(feature, false) }
         answer.object("features_enabled") { $0.field("gateway", false) }
       }
     }

@@ -26,7 +26,6 @@ extension ProjectTracker {
       guard let place = places[row[0]] else { continue }
       logged[place].metrics.append(LatestMetric(key: names[row[1]], point: point))
     }
-    for place in logged.indices { logged[place].metrics.sort { $0.key < $1.key } }
   }
 
   private func addTexts(
@@ -39,7 +38,6 @@ extension ProjectTracker {
       guard let place = places[row[0]] else { continue }
       logged[place][keyPath: list].append(KeyValue(names[row[1]], row[2]))
     }
-    for place in logged.indices { logged[place][keyPath: list].sort { $0.key < $1.key } }
   }
 
   private func addInputs(

@@ -18,17 +18,13 @@ public final class Tracker: Sendable {
   private let tenants = Mutex<Set<String>>([])
 
   /// - Throws: ``RecordFileError`` where another process has it open, or a newer version of Cairn wrote it.
-  public convenience init(path: String, logger: Logger) throws {
-    try self.init(path: path, logger: logger, metrics: MetricStore())
-  }
-
-  init(path: String, logger: Logger, metrics: MetricStore) throws {
+  public init(path: String, logger: Logger) throws {
     file = try RecordFile(path: path, migrator: TrackerMigrations.all)
     commits = GroupCommit(file)
     keys = try KeyNames(file, commits)
-    self.metrics = metrics
+    metrics = MetricStore()
     self.logger = logger
-    try file.pool.read { try metrics.load($0) }
+    try file.pool.read { [metrics] in try metrics.load($0) }
   }
 
   /// What a project has, which begins with an experiment `Default`.

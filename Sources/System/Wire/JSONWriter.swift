@@ -49,47 +49,56 @@ public struct JSONWriter: Sendable {
       append(number)
     case .string(let text): self.value(text)
     case .array(let values): array { for value in values { $0.value(value) } }
-    case .object(let object): self.object { for field in object.fields { $0.field(field.name, field.value) } }
+    case .object(let object):
+      self.object { writer in
+        for field in object.fields {
+          writer.comma()
+          writer.quote(field.name)
+          writer.bytes.append(UInt8(ascii: ":"))
+          writer.needsComma = false
+          writer.value(field.value)
+        }
+      }
     }
   }
 
   // MARK: Fields of an object
 
-  public mutating func field(_ name: String, _ value: String) {
+  public mutating func field(_ name: StaticString, _ value: String) {
     self.name(name)
     quote(value)
   }
 
-  public mutating func field(_ name: String, _ value: Int64) {
+  public mutating func field(_ name: StaticString, _ value: Int64) {
     self.name(name)
     append(value)
   }
 
-  public mutating func field(_ name: String, _ value: Bool) {
+  public mutating func field(_ name: StaticString, _ value: Bool) {
     self.name(name)
     needsComma = false
     word(value ? "true" : "false")
   }
 
   /// What is no number in JSON is a text, as protocol buffers have it: `"NaN"`, `"Infinity"`, `"-Infinity"`.
-  public mutating func field(_ name: String, _ value: Double) {
+  public mutating func field(_ name: StaticString, _ value: Double) {
     self.name(name)
     append(value)
   }
 
-  public mutating func field(_ name: String, _ value: JSONValue) {
+  public mutating func field(_ name: StaticString, _ value: JSONValue) {
     self.name(name)
     needsComma = false
     self.value(value)
   }
 
-  public mutating func object(_ name: String, _ body: (inout JSONWriter) throws -> Void) rethrows {
+  public mutating func object(_ name: StaticString, _ body: (inout JSONWriter) throws -> Void) rethrows {
     self.name(name)
     needsComma = false
     try object(body)
   }
 
-  public mutating func array(_ name: String, _ body: (inout JSONWriter) throws -> Void) rethrows {
+  public mutating func array(_ name: StaticString, _ body: (inout JSONWriter) throws -> Void) rethrows {
     self.name(name)
     needsComma = false
     try array(body)
@@ -113,10 +122,12 @@ public struct JSONWriter: Sendable {
     needsComma = true
   }
 
-  private mutating func name(_ name: String) {
+  /// Names are in the program's text, and need no escapes.
+  private mutating func name(_ name: StaticString) {
     comma()
-    quote(name)
-    bytes.append(UInt8(ascii: ":"))
+    bytes.append(UInt8(ascii: "\""))
+    name.withUTF8Buffer { bytes.append(contentsOf: $0) }
+    bytes.append(contentsOf: [UInt8(ascii: "\""), UInt8(ascii: ":")])
   }
 
   private mutating func word(_ word: String) {

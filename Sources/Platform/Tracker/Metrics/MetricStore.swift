@@ -22,6 +22,8 @@ final class MetricStore: Sendable {
     /// The rows of the tail that hold the first and the last of them.
     var firstSequence: Int64
     var lastSequence: Int64
+    /// How many points of all series had come before the first of them.
+    var firstPlace: Int
     /// Whether a task makes a segment of them.
     var isClaimed = false
   }
@@ -31,6 +33,10 @@ final class MetricStore: Sendable {
     var openPoints = 0
     /// The last row of the tail whose points are here.
     var sequence: Int64 = 0
+    /// Points of all series that have come.
+    var place = 0
+    /// When to look again for series that hold the tail.
+    var nextReview = reviewPoints
   }
 
   /// What a task makes a segment of.
@@ -43,13 +49,14 @@ final class MetricStore: Sendable {
   /// 40 KiB of a segment: what is lost of a database's last page does not count then.
   static let segmentPoints = 4096
   /// Points in memory, at 24 bytes each. More are made segments of before their time.
-  static let mostOpenPoints = 2 << 20
+  fileprivate static let mostOpenPoints = 2 << 20
+  /// So many points the tail may hold, and so many more for each open series: a series that is made segments of too
+  /// often is many small ones.
+  fileprivate static let tailPoints = 256 << 10
+  fileprivate static let tailPointsOfSeries = 64
+  fileprivate static let reviewPoints = 64 << 10
 
   private let state = Mutex(State())
-  private let mostOpenPoints: Int
-
-  init(mostOpenPoints: Int = MetricStore.mostOpenPoints) { self.mostOpenPoints = mostOpenPoints }
-
   // MARK: Writing
 
   /// Writes a request's points into the tail. To be followed, after the commit, by ``add(_:run:sequence:)``.
@@ -65,16 +72,17 @@ final class MetricStore: Sendable {
     state.withLock { state in
       for entry in entries {
         let series = Series(run: run, key: entry.key)
-        state.open[series, default: OpenSeries(firstSequence: sequence, lastSequence: sequence)].add(
-          entry.point, sequence)
+        let new = OpenSeries(firstSequence: sequence, lastSequence: sequence, firstPlace: state.place)
+        state.open[series, default: new].add(entry.point, sequence)
       }
+      state.place += entries.count
       state.openPoints += entries.count
       state.sequence = max(state.sequence, sequence)
     }
   }
 
-  /// Series that are to become segments now: those of these keys that are long enough, and, where too much is in
-  /// memory, those that hold the oldest rows of the tail. Each is claimed by the caller, who gives it back.
+  /// Series that are to become segments now: those of these keys that are long enough, and now and then
+  /// those that hold the oldest rows of the tail, where that has become long. Each is claimed by the caller, who gives it back.
   func claim(run: Int64, keys: [Int64]) -> [Claim] {
     state.withLock { state in
       var claims: [Claim] = []
@@ -84,14 +92,7 @@ final class MetricStore: Sendable {
           claims += state.claim(series)
         }
       }
-      if state.openPoints > mostOpenPoints, !state.open.values.contains(where: \.isClaimed) {
-        var excess = state.openPoints - mostOpenPoints / 2
-        for series in state.open.keys.sorted(by: { state.open[$0]!.firstSequence < state.open[$1]!.firstSequence }) {
-          guard excess > 0 else { break }
-          excess -= state.open[series]!.points.count
-          claims += state.claim(series)
-        }
-      }
+      if state.place >= state.nextReview { claims += state.claimOldest() }
       return claims
     }
   }
@@ -118,6 +119,7 @@ final class MetricStore: Sendable {
         if areSealed {
           open.points.removeFirst(claim.points.count)
           open.firstSequence = claim.throughSequence + 1
+          open.firstPlace = state.place - open.points.count
           state.openPoints -= claim.points.count
         }
         state.open[claim.series] = open.points.isEmpty ? nil : open
@@ -125,25 +127,29 @@ final class MetricStore: Sendable {
     }
   }
 
+  /// Small segments are joined as the digits of a number are when one is added: a series that comes in small pieces
+  /// is written a few times, and is a few segments.
   private static func write(_ claim: Claim, _ database: Database) throws {
-    let last = try Row.fetchOne(
-      database,
-      sql: """
-        SELECT number, count, points FROM segment WHERE run = ? AND key = ? ORDER BY number DESC LIMIT 1
-        """, arguments: [claim.series.run, claim.series.key])
-    var number: Int64 = last?["number"] ?? -1
     var points = claim.points
-    // One that came too early is continued, so that a slow series does not become a thousand small segments.
-    if let last, let count = last["count"] as Int?, count < segmentPoints / 2 {
+    var number = try Int64.fetchOne(
+      database, sql: "SELECT ifnull(max(number) + 1, 0) FROM segment WHERE run = ? AND key = ?",
+      arguments: [claim.series.run, claim.series.key])!
+    while number > 0 {
+      let last = try Row.fetchOne(
+        database,
+        sql: "SELECT points FROM segment WHERE run = ? AND key = ? AND number = ? AND count <= ? AND count + ? <= ?",
+        arguments: [claim.series.run, claim.series.key, number - 1, points.count, points.count, segmentPoints])
+      guard let last else { break }
       points = try decode(last, "points") + points
-    } else {
-      number += 1
+      number -= 1
     }
+    try database.execute(
+      sql: "DELETE FROM segment WHERE run = ? AND key = ? AND number >= ?",
+      arguments: [claim.series.run, claim.series.key, number])
     let steps = points.map(\.step)
     try database.execute(
       sql: """
-        INSERT OR REPLACE INTO segment
-          (run, key, number, count, firstStep, lastStep, throughSequence, summary, points)
+        INSERT INTO segment (run, key, number, count, firstStep, lastStep, throughSequence, summary, points)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
       arguments: [
@@ -205,6 +211,21 @@ extension MetricStore.State {
     return [
       MetricStore.Claim(series: series, points: claimed.points, throughSequence: claimed.lastSequence)
     ]
+  }
+}
+
+extension MetricStore.State {
+  /// Series that keep the tail from being shortened, and those that fill memory; the oldest first.
+  fileprivate mutating func claimOldest() -> [MetricStore.Claim] {
+    nextReview = place + MetricStore.reviewPoints
+    let most = min(
+      max(MetricStore.tailPoints, open.count * MetricStore.tailPointsOfSeries), MetricStore.mostOpenPoints)
+    let isFull = openPoints > MetricStore.mostOpenPoints
+    // Half of what is allowed stays, so that the next review does not find the same again.
+    let oldest = isFull ? place - MetricStore.mostOpenPoints / 2 : place - most
+    guard isFull || open.values.contains(where: { $0.firstPlace < oldest }) else { return [] }
+    let series = open.filter { $0.value.firstPlace < (isFull ? oldest : place - most / 2) }.map(\.key)
+    return series.flatMap { claim($0) }
   }
 }
 

@@ -19,11 +19,14 @@ enum MetricThinning {
     return kept
   }
 
-  /// What a segment keeps beside its points for views of many segments.
+  /// What a segment keeps beside its points for views of many segments: the extremes of every bucket, and its last
+  /// point, with which a curve ends where it ends.
   static func summary(of points: [MetricPoint]) -> [MetricPoint] {
-    stride(from: 0, to: points.count, by: pointsOfSummaryBucket).flatMap { start in
+    var kept = stride(from: 0, to: points.count, by: pointsOfSummaryBucket).flatMap { start in
       extremes(of: points[start..<min(start + pointsOfSummaryBucket, points.count)])
     }
+    if let last = points.last, kept.last != last { kept.append(last) }
+    return kept
   }
 
   /// The lowest and the highest point, the earlier first. NaN is neither, unless there is nothing else.

@@ -97,7 +97,7 @@ public struct Run: Sendable {
 /// A run with the latest of all that it logged.
 public struct LoggedRun: Sendable {
   public let run: Run
-  /// By key, as are parameters and tags.
+  /// In the order in which their keys were first used by anybody, as are parameters and tags.
   public var metrics: [LatestMetric] = []
   public var parameters: [KeyValue] = []
   public var tags: [KeyValue] = []

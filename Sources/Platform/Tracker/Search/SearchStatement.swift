@@ -132,7 +132,8 @@ private struct Builder {
       let column = table.attributes[item.key] ?? "NULL"
       return [Term("\(column) IS NULL", [], true), Term(column, [], item.isAscending)]
     }
-    guard let key = key(item.key, keyed) else { return [] }
+    // No record has it now; one that gets it between two pages must not change how many columns there are.
+    guard let key = key(item.key, keyed) else { return [Term("2", [], true), Term("NULL", [], item.isAscending)] }
     return [
       Term("ifnull((SELECT \(keyed.value) IS NULL \(keyed.row)), 2)", [key], true),
       Term("(SELECT \(keyed.value) \(keyed.row))", [key], item.isAscending),
