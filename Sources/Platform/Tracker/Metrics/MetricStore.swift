@@ -175,24 +175,31 @@ final class MetricStore: Sendable {
 
   /// Brings the open series back.
   func load(_ database: Database) throws {
-    var through: [Series: Int64] = [:]
+    let through = try Self.through(database)
     let rows = try Row.fetchCursor(database, sql: "SELECT sequence, points FROM tail ORDER BY sequence")
     while let row = try rows.next() {
       let sequence: Int64 = row["sequence"]
       let tail = try row.withUnsafeData(named: "points") { data in data?.withUnsafeBytes { MetricTail.decode($0) } }
       guard let tail else { throw MetricDamage(what: "row \(sequence) of the tail") }
-      for entry in tail.entries {
-        let series = Series(run: tail.run, key: entry.key)
-        if through[series] == nil { through[series] = try Self.through(series, database) }
-        if sequence > through[series] ?? 0 { add([entry], run: tail.run, sequence: sequence) }
+      let entries = tail.entries.filter { entry in
+        sequence > through[Series(run: tail.run, key: entry.key)] ?? 0
       }
+      add(entries, run: tail.run, sequence: sequence)
     }
   }
 
-  private static func through(_ series: Series, _ database: Database) throws -> Int64 {
-    try Int64.fetchOne(
-      database, sql: "SELECT max(throughSequence) FROM segment WHERE run = ? AND key = ?",
-      arguments: [series.run, series.key]) ?? 0
+  /// How far segments go of series that are in the tail, too. There may be a hundred thousand such series, and any
+  /// number of others: hence the index.
+  private static func through(_ database: Database) throws -> [Series: Int64] {
+    var through: [Series: Int64] = [:]
+    let rows = try Row.fetchCursor(
+      database,
+      sql: """
+        SELECT run, key, max(throughSequence) FROM segment
+        WHERE throughSequence >= (SELECT min(sequence) FROM tail) GROUP BY run, key
+        """)
+    while let row = try rows.next() { through[Series(run: row[0], key: row[1])] = row[2] }
+    return through
   }
 }
 

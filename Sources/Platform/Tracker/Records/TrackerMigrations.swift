@@ -194,5 +194,6 @@ enum TrackerMigrations {
       points BLOB NOT NULL,
       PRIMARY KEY (run, key, number)
     ) STRICT;
+    CREATE INDEX segmentThrough ON segment (throughSequence);
     """
 }
