@@ -22,12 +22,15 @@ final class CairnInstance {
 
   var mount: String { directory + "/mount" }
   var configuration: String { directory + "/cairn.yaml" }
+  /// Where it listens for TCP, if it does.
+  let port: UInt16?
   var socket: String { directory + "/run/cairn.sock" }
   private var daemonLog: String { directory + "/daemons.log" }
 
   /// Runs `body` with a new Cairn; throws what it throws, with the log.
-  static func with(_ body: (CairnInstance) throws -> Void) throws {
-    let instance = try CairnInstance()
+  /// - Parameter listens: also for TCP, at ``port``.
+  static func with(listens: Bool = false, _ body: (CairnInstance) throws -> Void) throws {
+    let instance = try CairnInstance(listens: listens)
     do {
       try instance.start()
       try body(instance)
@@ -40,9 +43,10 @@ final class CairnInstance {
     }
   }
 
-  private init() throws {
+  private init(listens: Bool) throws {
     guard geteuid() == 0 else { throw Problem(description: "these tests mount file systems: run them as root") }
     directory = "/tmp/cairn-cli." + UUID().uuidString.prefix(8)
+    port = listens ? try Self.freePort() : nil
     try FileManager.default.createDirectory(atPath: directory + "/project", withIntermediateDirectories: true)
     cleanups.append { [directory] in try? FileManager.default.removeItem(atPath: directory) }
     try """
@@ -53,9 +57,26 @@ final class CairnInstance {
       persistent_mount: null
     control:
       dir: \(directory)/control
-      listen: null
+      listen: \(port.map { "127.0.0.1:\($0)" } ?? "null")
     """.write(toFile: configuration, atomically: true, encoding: .utf8)
     _ = FileManager.default.createFile(atPath: daemonLog, contents: nil)
+  }
+
+  /// A port that nobody uses now.
+  static func freePort() throws -> UInt16 {
+    let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let code = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, size) == 0 ? getsockname(descriptor, $0, &size) : -1
+      }
+    }
+    guard code == 0 else { throw Problem(description: "no free port: \(errno)") }
+    return UInt16(bigEndian: address.sin_port)
   }
 
   /// Starts the daemons and waits for the line that says that they are ready.

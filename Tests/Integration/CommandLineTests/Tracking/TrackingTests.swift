@@ -1,0 +1,161 @@
+import Foundation
+import Glibc
+import Testing
+
+/// The tracker with MLflow's own client, beside MLflow's own server.
+@Suite(.serialized) struct TrackingTests {
+  private func token(_ cairn: CairnInstance, _ arguments: String...) throws -> String {
+    let outcome = try cairn.begin(["token", "create"] + arguments).finish()
+    guard outcome.code == 0 else { throw CairnInstance.Problem(description: "\(outcome)") }
+    return outcome.output.trimmingCharacters(in: .newlines)
+  }
+
+  @Test func clientsOldAndNewAreToldWhatMLflowsServerTellsThem() throws {
+    try CairnInstance.with(listens: true) { cairn in
+      let port = try #require(cairn.port)
+      let token = try token(cairn)
+      try withMLflowServer { server in
+        // The first one compares statuses and shapes as well: it is of the server's own version.
+        let wanted = try MLflowClient.run("everyday", "mlflow-3", uri: server)
+        let got = try MLflowClient.run(
+          "everyday", "mlflow-3", uri: "http://127.0.0.1:\(port)/p/newest", token: token)
+        #expect(got.output == wanted.output)
+        #expect(got.exchanges == wanted.exchanges)
+        for version in ["mlflow-2.22", "mlflow-2.9"] {
+          let old = try MLflowClient.run(
+            "everyday", version, uri: "http://127.0.0.1:\(port)/p/by-\(version)", token: token)
+          #expect(old.output == wanted.output, "\(version)")
+        }
+      }
+    }
+  }
+
+  @Test func inAJobArtifactsAreFilesAndTheSupervisorClosesRuns() throws {
+    try CairnInstance.with(listens: true) { cairn in
+      let source = try String(contentsOfFile: MLflowClient.script("in_a_job"), encoding: .utf8)
+      try cairn.write(source, to: "in_a_job.py")
+      let python = MLflowClient.python("mlflow-3")
+      let run = try cairn.cairn("run", "--project", "p", "--name", "trained", "--", python, "in_a_job.py")
+      #expect(run.code == 0, "\(run)")
+      let told = run.output.split(separator: "\n").filter { !$0.contains("View ") }
+      #expect(told == ["uri /artifacts/mlflow", "file hello", "listed ['notes']", "tags True"])
+
+      let killed = try cairn.cairn("run", "--project", "p", "--name", "killed", "--", python, "in_a_job.py", "die")
+      #expect(killed.code == 137, "\(killed)")
+      let http = HTTPExchange(port: try #require(cairn.port), token: try token(cairn, "--project", "p"))
+      let found = try http.post(
+        "/api/2.0/mlflow/runs/search", ["experiment_ids": ["1"], "order_by": ["attributes.start_time ASC"]])
+      let runs = try #require(try found.json()["runs"] as? [[String: Any]]).compactMap { $0["info"] as? [String: Any] }
+      #expect(runs.compactMap { $0["status"] as? String } == ["FINISHED", "FINISHED", "FAILED"])
+      #expect(runs.allSatisfy { $0["end_time"] != nil })
+      // Whoever asks from elsewhere is told of no directory: they would write into one of their own.
+      for run in runs {
+        let uri = try #require(run["artifact_uri"] as? String)
+        #expect(uri.hasPrefix("mlflow-artifacts:/1/"))
+      }
+      let first = try #require(runs[0]["run_id"] as? String)
+      let path = "/api/2.0/mlflow-artifacts/artifacts/1/\(first)/artifacts/notes/hello.txt"
+      #expect(try http.get(path).body.contains("hello"))
+      // The job's artifacts are sealed; that is no fault of the server, which a client would try again.
+      #expect(try http.send("PUT", path, "changed").status == 409)
+      #expect(try http.get("/api/2.0/mlflow-artifacts/artifacts/1/\(first)/artifacts/..%2f..%2fx").status == 400)
+      #expect(try http.get("/api/2.0/mlflow-artifacts/artifacts/1/\(first)/artifacts/%252e%252e/x").status == 400)
+    }
+  }
+
+  @Test func aJobsTokenOpensItsProjectAndDiesWithTheJob() throws {
+    try CairnInstance.with(listens: true) { cairn in
+      let run = try cairn.begin([
+        "run", "--project", "p", "--name", "teller", "--", "sh", "-c",
+        "echo $MLFLOW_TRACKING_TOKEN; echo $MLFLOW_TRACKING_URI; while :; do sleep 0.1; done",
+      ])
+      try cairn.eventually("the job tells its token") { run.outputSoFar.split(separator: "\n").count == 2 }
+      let told = run.outputSoFar.split(separator: "\n").map(String.init)
+      #expect(told[1].hasSuffix("/p/p"))
+      let http = HTTPExchange(port: try #require(cairn.port), token: told[0])
+      let create: [String: Any] = ["experiment_id": "0"]
+      let inside = try http.post("/p/p/api/2.0/mlflow/runs/create", create)
+      #expect(
+        inside.status == 200 && inside.body.contains("file:\\/\\/\\/artifacts")
+          || inside.body.contains("file:///artifacts"))
+      #expect(try http.post("/p/other/api/2.0/mlflow/runs/create", create).status == 403)
+      #expect(try http.get("/v1/jobs").status == 403)
+      #expect(try cairn.cairn("job", "stop", "teller", "--grace", "0", "--wait").code == 0)
+      _ = run.finish()
+      #expect(try http.post("/p/p/api/2.0/mlflow/runs/create", create).status == 401)
+      // And its run is closed.
+      let mine = HTTPExchange(port: try #require(cairn.port), token: try token(cairn))
+      let found = try mine.post("/p/p/api/2.0/mlflow/runs/search", ["experiment_ids": ["0"]])
+      #expect(found.body.contains("\"status\":\"KILLED\""))
+    }
+  }
+
+  @Test func whatWasAcknowledgedIsFoundAgainWhenCairndIsKilled() throws {
+    try CairnInstance.with(listens: true) { cairn in
+      let http = HTTPExchange(port: try #require(cairn.port), token: try token(cairn))
+      let created = try http.post("/api/2.0/mlflow/runs/create", ["experiment_id": "0"]).json()
+      let info = try #require((created["run"] as? [String: Any])?["info"] as? [String: Any])
+      let run = try #require(info["run_id"] as? String)
+      let daemon = try #require(try cairn.json("system", "info")["pid"] as? Int32)
+      var acknowledged: [Int] = []
+      var isKilled = false
+      for step in 0..<400 {
+        if step == 200 {
+          // Somewhere in the middle of a request, as likely as not.
+          DispatchQueue.global().asyncAfter(deadline: .now() + .microseconds(Int.random(in: 0...3000))) {
+            kill(daemon, SIGKILL)
+          }
+        }
+        let body: [String: Any] = ["run_id": run, "key": "m", "value": step, "timestamp": step, "step": step]
+        guard let answer = try? http.post("/api/2.0/mlflow/runs/log-metric", body) else {
+          isKilled = true
+          break
+        }
+        #expect(answer.status == 200)
+        acknowledged.append(step)
+      }
+      #expect(isKilled, "the daemon was not killed in time for the test to say something")
+      try cairn.eventually("cairnd answers again") {
+        (try? http.get("/api/2.0/mlflow/runs/get?run_id=\(run)").status) == 200
+      }
+      let history = try http.get("/api/2.0/mlflow/metrics/get-history?run_id=\(run)&metric_key=m").json()
+      let steps = try #require(history["metrics"] as? [[String: Any]]).compactMap { $0["step"] as? Int }
+      #expect(Set(steps).isSuperset(of: acknowledged))
+      // At most the one that was under way.
+      #expect(steps.count <= acknowledged.count + 1)
+    }
+  }
+
+  @Test func theTCPDoorAsksForAToken() throws {
+    try CairnInstance.with(listens: true) { cairn in
+      let port = try #require(cairn.port)
+      let nobody = try HTTPExchange(port: port).get("/v1/jobs")
+      #expect(nobody.status == 401 && nobody.body.contains("cairn token create"))
+      #expect(try HTTPExchange(port: port).get("/healthz").status == 200)
+      #expect(
+        try HTTPExchange(port: port, token: "cairn_" + String(repeating: "0", count: 64)).get("/v1/jobs").status == 401)
+
+      let all = try cairn.json("token", "create", "--name", "laptop")
+      let secret = try #require(all["token"] as? String)
+      #expect(try HTTPExchange(port: port, token: secret).get("/v1/jobs").status == 200)
+      #expect(
+        try HTTPExchange(port: port, token: secret).get("/p/x/api/2.0/mlflow/experiments/get?experiment_id=0").status
+          == 200)
+      // As the password of a user, too.
+      let basic = Data("me:\(secret)".utf8).base64EncodedString()
+      #expect(try HTTPExchange(port: port, headers: ["Authorization: Basic \(basic)"]).get("/v1/jobs").status == 200)
+
+      let ofProject = try token(cairn, "--project", "vision")
+      #expect(try HTTPExchange(port: port, token: ofProject).get("/v1/jobs").status == 403)
+      let path = "api/2.0/mlflow/experiments/get?experiment_id=0"
+      #expect(try HTTPExchange(port: port, token: ofProject).get("/p/vision/\(path)").status == 200)
+      #expect(try HTTPExchange(port: port, token: ofProject).get("/\(path)").status == 200)
+      #expect(try HTTPExchange(port: port, token: ofProject).get("/p/other/\(path)").status == 403)
+
+      let listed = try cairn.cairn("token", "ls")
+      #expect(listed.output.contains("laptop") && !listed.output.contains(secret))
+      #expect(try cairn.cairn("token", "revoke", try #require(all["id"] as? String)).code == 0)
+      #expect(try HTTPExchange(port: port, token: secret).get("/v1/jobs").status == 401)
+    }
+  }
+}
