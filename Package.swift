@@ -85,6 +85,9 @@ let platform: [Target] = [
   .target(name: "JobStates", path: "Sources/Platform/JobStates", swiftSettings: settings),
   .target(name: "Records", dependencies: ["Linux", grdb], path: "Sources/Platform/Records", swiftSettings: settings),
   .target(
+    name: "ModelFormats", dependencies: ["CLinux", "Linux", "Yams"], path: "Sources/Platform/ModelFormats",
+    swiftSettings: settings),
+  .target(
     name: "Tracker", dependencies: ["Linux", "Records", "Wire", grdb, logging], path: "Sources/Platform/Tracker",
     swiftSettings: settings),
   .target(
@@ -222,6 +225,9 @@ let tests: [Target] = [
     name: "JobStatesTests", dependencies: ["JobStates"], path: "Tests/Platform/JobStatesTests", swiftSettings: settings),
   .testTarget(
     name: "TrackerTests", dependencies: ["Tracker"], path: "Tests/Platform/TrackerTests", swiftSettings: settings),
+  .testTarget(
+    name: "ModelFormatsTests", dependencies: ["ModelFormats", "Linux", "TestSupport"],
+    path: "Tests/Platform/ModelFormatsTests", exclude: ["make-golden-files"], swiftSettings: settings),
   .testTarget(
     name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates", "Records"],
     path: "Tests/Platform/ControlDatabaseTests", swiftSettings: settings),
