@@ -120,7 +120,8 @@ let interface: [Target] = [
   .target(
     name: "Workspace", dependencies: ["Chunks", "Linux"], path: "Sources/Interface/Workspace", swiftSettings: settings),
   .target(
-    name: "API", dependencies: ["JobStates", "ModelFormats", "StorageAPI", "UnixHTTP", "Wire"], path: "Sources/Interface/API",
+    name: "API", dependencies: ["JobStates", "ModelFormats", "StorageAPI", "UnixHTTP", "Wire"],
+    path: "Sources/Interface/API",
     swiftSettings: settings),
   .target(
     name: "HostChecks", dependencies: ["API", "Containers", "Linux"], path: "Sources/Interface/HostChecks",
@@ -130,14 +131,14 @@ let interface: [Target] = [
     swiftSettings: settings),
   .target(
     name: "MLflowAPI",
-    dependencies: ["API", "ArtifactFiles", "HTTPService", "Linux", "StorageAPI", "Tracker", "Wire"],
+    dependencies: ["API", "ArtifactFiles", "HTTPService", "Linux", "ModelRepository", "StorageAPI", "Tracker", "Wire"],
     path: "Sources/Interface/MLflowAPI", swiftSettings: settings),
   .target(
     name: "ControlAPI",
     dependencies: [
       "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlDatabase", "GPUs", "HTTPService",
-      "HostChecks", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelFormats", "ModelRepository", "Projects", "StorageAPI", "Tokens",
-      "Tracker", "UnixHTTP", "Wire",
+      "HostChecks", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelFormats", "ModelRepository", "Projects",
+      "StorageAPI", "Tokens", "Tracker", "UnixHTTP", "Wire",
     ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
   .executableTarget(
     name: "cairnd",

@@ -51,8 +51,10 @@ struct ControlServer {
     let projects = ProjectService(database: database)
     let tokens = TokenService(database: database)
     let tracker = try Tracker(path: directory + "/tracker.db", logger: logger)
+    let models = try await openModels(database, storage)
     let mlflow = MLflowAPI(
-      tracker: tracker, storage: storage, mount: configuration.storage.mount, addProject: projects.provide)
+      tracker: tracker, models: models, storage: storage, mount: configuration.storage.mount,
+      addProject: projects.provide)
     let doorOfJobs = try await JobDoor(directory: directory, logger: logger).open(
       Door(rule: .tokensOfJobs, tokens: tokens, mlflow: mlflow).router, for: podman)
     let jobs = JobService(
@@ -60,7 +62,6 @@ struct ControlServer {
       podman: podman, gpus: try await GPUInventory.find(),
       storage: StorageOfJobs(client: storage, mount: configuration.storage.mount),
       tracking: TrackingOfJobs(tokens: tokens, tracker: tracker, address: doorOfJobs.url), logger: logger)
-    let models = try await openModels(database, storage)
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,
       storage: storage, tokens: tokens, mlflow: mlflow)

@@ -21,7 +21,8 @@ enum ModelMigrations {
       user TEXT,
       createdAt INTEGER NOT NULL,
       updatedAt INTEGER NOT NULL,
-      -- The number of the last version that was made; versions that are removed leave theirs unused.
+      -- The number of the last version that was made; versions that are removed leave theirs unused. A model that takes a
+      -- removed one's directory begins above the trees that are still to go.
       lastVersion INTEGER NOT NULL,
       UNIQUE (project, name)
     ) STRICT;
@@ -77,6 +78,7 @@ enum ModelMigrations {
       PRIMARY KEY (model, number)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX modelVersionPending ON modelVersion (status) WHERE status = 'PENDING_REGISTRATION';
+    CREATE UNIQUE INDEX modelVersionPath ON modelVersion (path) WHERE path IS NOT NULL;
     CREATE INDEX modelVersionRun ON modelVersion (runID) WHERE runID IS NOT NULL;
 
     CREATE TABLE modelVersionTag (

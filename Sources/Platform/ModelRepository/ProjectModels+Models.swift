@@ -114,8 +114,8 @@ extension Database {
     try execute(
       sql: """
         INSERT INTO model (project, name, directory, description, user, createdAt, updatedAt, lastVersion)
-        VALUES (?, ?, ?, ?, ?, ?, ?, 0)
-        """, arguments: [project, name, directory, description, user, now, now])
+        VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT ifnull(max(number), 0) FROM modelRemoval WHERE directory = ?))
+        """, arguments: [project, name, directory, description, user, now, now, directory])
     let id = lastInsertedRowID
     for tag in tags {
       try execute(

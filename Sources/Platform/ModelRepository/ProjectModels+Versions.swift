@@ -9,6 +9,18 @@ extension ProjectModels {
     try await read { [project] in try $0.complete($0.version(number, of: $0.model(name, in: project))) }
   }
 
+  /// Whether this path under the mount is that of a version of this project that is ready.
+  public func hasVersion(at path: String) async throws -> Bool {
+    try await read { [project] database in
+      try Bool.fetchOne(
+        database,
+        sql: """
+          SELECT 1 FROM modelVersion JOIN model ON model.id = modelVersion.model
+          WHERE model.project = ? AND path = ? AND status = 'READY'
+          """, arguments: [project, path]) ?? false
+    }
+  }
+
   /// The version that a reference names: a number, an alias, `latest`, or a stage, whose newest version it is then.
   /// - Throws: ``TrackerError``
   public func version(named reference: String, of name: String) async throws -> ModelVersion {
