@@ -85,8 +85,15 @@ let platform: [Target] = [
   .target(name: "JobStates", path: "Sources/Platform/JobStates", swiftSettings: settings),
   .target(name: "Records", dependencies: ["Linux", grdb], path: "Sources/Platform/Records", swiftSettings: settings),
   .target(
+    name: "ModelFormats", dependencies: ["CCrypto", "CLinux", "Linux", "Yams"], path: "Sources/Platform/ModelFormats",
+    swiftSettings: settings),
+  .target(
     name: "Tracker", dependencies: ["Linux", "Records", "Wire", grdb, logging], path: "Sources/Platform/Tracker",
     swiftSettings: settings),
+  .target(
+    name: "ModelRepository",
+    dependencies: ["Linux", "ModelFormats", "Records", "Tracker", "Wire", grdb, logging],
+    path: "Sources/Platform/ModelRepository", swiftSettings: settings),
   .target(
     name: "ControlDatabase", dependencies: ["JobStates", "Linux", "Records", grdb],
     path: "Sources/Platform/ControlDatabase",
@@ -113,7 +120,8 @@ let interface: [Target] = [
   .target(
     name: "Workspace", dependencies: ["Chunks", "Linux"], path: "Sources/Interface/Workspace", swiftSettings: settings),
   .target(
-    name: "API", dependencies: ["JobStates", "StorageAPI", "UnixHTTP", "Wire"], path: "Sources/Interface/API",
+    name: "API", dependencies: ["JobStates", "ModelFormats", "StorageAPI", "UnixHTTP", "Wire"],
+    path: "Sources/Interface/API",
     swiftSettings: settings),
   .target(
     name: "HostChecks", dependencies: ["API", "Containers", "Linux"], path: "Sources/Interface/HostChecks",
@@ -123,28 +131,27 @@ let interface: [Target] = [
     swiftSettings: settings),
   .target(
     name: "MLflowAPI",
-    dependencies: ["API", "ArtifactFiles", "HTTPService", "Linux", "StorageAPI", "Tracker", "Wire"],
+    dependencies: ["API", "ArtifactFiles", "HTTPService", "Linux", "ModelRepository", "StorageAPI", "Tracker", "Wire"],
     path: "Sources/Interface/MLflowAPI", swiftSettings: settings),
   .target(
     name: "ControlAPI",
     dependencies: [
       "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlDatabase", "GPUs", "HTTPService",
-      "HostChecks",
-      "JobStates", "Jobs", "Linux", "MLflowAPI", "Projects", "StorageAPI", "Tokens", "UnixHTTP", "Wire",
+      "HostChecks", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelFormats", "ModelRepository", "Projects",
+      "StorageAPI", "Tokens", "Tracker", "UnixHTTP", "Wire",
     ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
   .executableTarget(
     name: "cairnd",
     dependencies: [
-      "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "GPUs", "HTTPService", "JobStates",
-      "Jobs", "Linux", "MLflowAPI", "Projects", "StorageAPI", "Tokens", "Tracker", "UnixHTTP", "Wire", argumentParser,
-      logging,
+      "CLinux", "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "GPUs", "HTTPService",
+      "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelRepository", "Projects", "StorageAPI", "Tokens", "Tracker",
+      "UnixHTTP", "Wire", argumentParser, logging,
     ], path: "Sources/Interface/cairnd", swiftSettings: settings),
   .executableTarget(
     name: "cairn",
     dependencies: [
-      "API", "Chunks", "Configuration", "Containers", "Daemon", "HostChecks", "JobStates", "Linux", "StorageAPI",
-      "UnixHTTP",
-      "Wire", "Workspace", argumentParser,
+      "API", "Chunks", "Configuration", "Containers", "Daemon", "HostChecks", "JobStates", "Linux", "ModelFormats",
+      "StorageAPI", "UnixHTTP", "Wire", "Workspace", argumentParser,
     ], path: "Sources/Interface/cairn", swiftSettings: settings),
 ]
 
@@ -234,6 +241,9 @@ let tests: [Target] = [
   .testTarget(
     name: "TokensTests", dependencies: ["ControlDatabase", "JobStates", "TestSupport", "Tokens"],
     path: "Tests/Platform/TokensTests", swiftSettings: settings),
+  .testTarget(
+    name: "ModelFormatsTests", dependencies: ["ModelFormats", "Linux", "TestSupport"],
+    path: "Tests/Platform/ModelFormatsTests", exclude: ["make-golden-files"], swiftSettings: settings),
   .testTarget(
     name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates", "Records"],
     path: "Tests/Platform/ControlDatabaseTests", swiftSettings: settings),

@@ -25,12 +25,13 @@ public struct NewJob: Codable, Equatable, Sendable {
   public var timeoutSeconds: Int?
   /// How often a failed attempt is followed by another.
   public var retries: Int?
+  /// Model versions that it sees at `/models/<name>/<version>`, each as `NAME:VERSION`.
+  public var models: [String]?
 
   public init(
     project: String? = nil, directory: String? = nil, name: String? = nil, image: String, command: [String],
     environment: [String: String]? = nil, gpus: Int? = nil, cpus: Double? = nil, memoryBytes: UInt64? = nil,
-    workspaceSnapshot: UInt32? = nil,
-    timeoutSeconds: Int? = nil, retries: Int? = nil
+    workspaceSnapshot: UInt32? = nil, timeoutSeconds: Int? = nil, retries: Int? = nil, models: [String]? = nil
   ) {
     self.project = project
     self.directory = directory
@@ -44,6 +45,7 @@ public struct NewJob: Codable, Equatable, Sendable {
     self.workspaceSnapshot = workspaceSnapshot
     self.timeoutSeconds = timeoutSeconds
     self.retries = retries
+    self.models = models
   }
 }
 
@@ -61,6 +63,8 @@ public struct Job: Codable, Equatable, Sendable, Identifiable {
   public var workspaceSnapshot: UInt32?
   public var timeoutSeconds: Int?
   public var retries: Int
+  /// Model versions that it sees, each as `name/3`; nil: none.
+  public var models: [String]?
   public var state: JobState
   public var reason: JobReason
   /// A sentence for people, where there is more to say than the reason.
@@ -77,7 +81,8 @@ public struct Job: Codable, Equatable, Sendable, Identifiable {
   public init(
     id: String, name: String, project: String, image: String, command: [String], environment: [String: String] = [:],
     gpus: Int = 0, cpus: Double? = nil, memoryBytes: UInt64? = nil, workspaceSnapshot: UInt32? = nil,
-    timeoutSeconds: Int? = nil, retries: Int = 0, state: JobState, reason: JobReason, detail: String? = nil,
+    timeoutSeconds: Int? = nil, retries: Int = 0, models: [String]? = nil, state: JobState, reason: JobReason,
+    detail: String? = nil,
     attempt: Int = 0, exitCode: Int32? = nil, createdNanoseconds: Int64, startedNanoseconds: Int64? = nil,
     endedNanoseconds: Int64? = nil
   ) {
@@ -93,6 +98,7 @@ public struct Job: Codable, Equatable, Sendable, Identifiable {
     self.workspaceSnapshot = workspaceSnapshot
     self.timeoutSeconds = timeoutSeconds
     self.retries = retries
+    self.models = models
     self.state = state
     self.reason = reason
     self.detail = detail

@@ -63,7 +63,7 @@ extension ControlAPI {
     return Array((request.query("path") ?? "").utf8)
   }
 
-  private func content(of file: ArtifactFile, range header: String?) throws -> Reply {
+  func content(of file: ArtifactFile, range header: String?) throws -> Reply {
     let size = file.size
     guard let header else {
       var reply = Reply.stream(contentType: "application/octet-stream", file.pieces(0..<size))

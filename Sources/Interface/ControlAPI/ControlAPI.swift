@@ -4,9 +4,11 @@ public import HTTPService
 public import Jobs
 import Linux
 public import MLflowAPI
+public import ModelRepository
 public import Projects
 public import StorageAPI
 public import Tokens
+import Tracker
 import UnixHTTP
 import Wire
 
@@ -17,19 +19,21 @@ public struct ControlAPI: Sendable {
   let version: String
   let jobs: JobService
   let projects: ProjectService
+  let models: ModelRepository
   let storage: StorageClient
   let tokens: TokenService
   let mlflow: MLflowAPI
   let started = ContinuousClock.now
 
   public init(
-    configuration: Configuration, version: String, jobs: JobService, projects: ProjectService, storage: StorageClient,
-    tokens: TokenService, mlflow: MLflowAPI
+    configuration: Configuration, version: String, jobs: JobService, projects: ProjectService,
+    models: ModelRepository, storage: StorageClient, tokens: TokenService, mlflow: MLflowAPI
   ) {
     self.configuration = configuration
     self.version = version
     self.jobs = jobs
     self.projects = projects
+    self.models = models
     self.storage = storage
     self.tokens = tokens
     self.mlflow = mlflow
@@ -41,6 +45,7 @@ public struct ControlAPI: Sendable {
     addJobRoutes(to: &routes)
     addProjectRoutes(to: &routes)
     addArtifactRoutes(to: &routes)
+    addModelRoutes(to: &routes)
     addStorageRoutes(to: &routes)
     addWorkspaceRoutes(to: &routes)
     addSystemRoutes(to: &routes)
@@ -86,6 +91,14 @@ func apiError(for error: any Error) -> any Error {
     case .unavailable: status = 503
     }
     return APIError(status: status, code: code(of: error.code), message: error.message, subject: error.subject)
+  case let error as TrackerError:
+    switch error.code {
+    case .invalidParameterValue: return APIError.invalid(error.message)
+    case .resourceAlreadyExists: return APIError.conflict(error.message, code: "exists")
+    case .resourceDoesNotExist: return APIError.notFound(error.message)
+    }
+  case let error as ModelInUse:
+    return APIError.conflict(sentence(error.description), code: "in_use", subject: error.version)
   case let error as HTTPClientError:
     // The only daemon that this one is a client of.
     return APIError(
@@ -96,6 +109,9 @@ func apiError(for error: any Error) -> any Error {
     return error
   }
 }
+
+/// With a capital letter and a full stop.
+private func sentence(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() + "." }
 
 private func code(of code: ControlError.Code) -> String {
   switch code {

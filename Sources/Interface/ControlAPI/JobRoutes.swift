@@ -12,7 +12,7 @@ extension ControlAPI {
   func addJobRoutes(to routes: inout Routes) {
     routes.add("POST", "/v1/jobs") { request in
       let new: NewJob = try await request.json()
-      return try .json(API.Job(try await jobs.submit(JobRequest(new))), status: 201)
+      return try .json(API.Job(try await submit(JobRequest(new), models: new.models ?? [])), status: 201)
     }
     routes.add("GET", "/v1/jobs") { request in
       let found = try await jobs.list(filter(request))

@@ -12,7 +12,8 @@ extension API.Job {
       id: job.id, name: job.name, project: job.project, image: job.request.image, command: job.request.command,
       environment: job.request.environment, gpus: job.request.gpus, cpus: job.request.cpus,
       memoryBytes: job.request.memoryBytes, workspaceSnapshot: job.request.workspaceSnapshot,
-      timeoutSeconds: job.request.timeoutSeconds, retries: job.request.retries, state: job.state, reason: job.reason,
+      timeoutSeconds: job.request.timeoutSeconds, retries: job.request.retries,
+      models: job.request.models.map { $0.map { "\($0.name)/\($0.version)" } }, state: job.state, reason: job.reason,
       detail: job.detail, attempt: job.attempt, exitCode: job.exitCode, createdNanoseconds: job.createdAt,
       startedNanoseconds: job.startedAt, endedNanoseconds: job.endedAt)
   }

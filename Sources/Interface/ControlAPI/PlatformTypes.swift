@@ -1,8 +1,11 @@
 import ControlDatabase
+import ModelRepository
 
 // The wire has types of the same names, and `ControlDatabase.Job` cannot be said, because that module
-// has a class of its own name.
+// has a class of its own name; and so with `ModelRepository.ModelVersion`.
 
 typealias PlatformJob = Job
 typealias PlatformAttempt = Attempt
 typealias PlatformToken = Token
+typealias PlatformModelVersion = ModelVersion
+typealias PlatformNewModelVersion = NewModelVersion

@@ -2,6 +2,7 @@ import API
 import ArtifactFiles
 import HTTPService
 import Linux
+import ModelRepository
 import StorageAPI
 import Tracker
 import Wire
@@ -36,13 +37,13 @@ extension MLflowAPI {
       return try await content(place, path)
     }
     endpoints.add("PUT", path: "mlflow-artifacts/artifacts/{artifact...}") { call in
-      let (place, path) = try await find(call.component("artifact"), call)
+      let (place, path) = try await findWritable(call.component("artifact"), call)
       try await makeVolume(place.volume)
       try await directory(place).write(Array("\(place.directory)/\(path)".utf8), call.request.body)
       return .done
     }
     endpoints.add("DELETE", path: "mlflow-artifacts/artifacts/{artifact...}") { call in
-      let (place, path) = try await find(call.component("artifact"), call)
+      let (place, path) = try await findWritable(call.component("artifact"), call)
       let directory = directory(place)
       try await offPool { try directory.remove(Array(joined(place.directory, path).utf8)) }
       return .done
@@ -53,10 +54,20 @@ extension MLflowAPI {
 
   private func directory(_ place: Place) -> ArtifactDirectory { ArtifactDirectory(root: "\(mount)/\(place.volume)") }
 
+  private func findWritable(_ address: String, _ call: Call) async throws -> (Place, String) {
+    guard !address.hasPrefix(ArtifactHomes.registeredModels + "/") else {
+      throw MLflowError(
+        code: "PERMISSION_DENIED",
+        message: "A model version never changes; register another one with what is to be new.")
+    }
+    return try await find(address, call)
+  }
+
   /// The home of an address `<experiment>/<run>/artifacts/…` or `<experiment>/models/<model>/artifacts/…`, and the rest.
   private func find(_ address: String, _ call: Call) async throws -> (Place, String) {
     try check(address)
     let parts = address.split(separator: "/").map(String.init)
+    if parts.first == ArtifactHomes.registeredModels { return try await findVersion(parts, call) }
     let isOfModel = parts.count >= 4 && parts[1] == "models" && parts[3] == "artifacts"
     guard isOfModel || (parts.count >= 3 && parts[2] == "artifacts") else {
       throw MLflowError.missing("There are no artifacts at '\(address.prefix(200))'.")
@@ -72,6 +83,15 @@ extension MLflowAPI {
       throw MLflowError.missing("There are no artifacts at '\(address.prefix(200))'.")
     }
     return (place, parts.dropFirst(isOfModel ? 4 : 3).joined(separator: "/"))
+  }
+
+  /// The home of an address `registered-models/<directory>/<version>/…`, and the rest.
+  private func findVersion(_ parts: [String], _ call: Call) async throws -> (Place, String) {
+    let path = "models/" + parts.dropFirst().prefix(2).joined(separator: "/")
+    guard parts.count >= 3, try await models(call).hasVersion(at: path) else {
+      throw MLflowError.missing("There is no model version at '\(parts.joined(separator: "/").prefix(200))'.")
+    }
+    return ((path, ""), parts.dropFirst(3).joined(separator: "/"))
   }
 
   /// A path that leads upwards, however often it was encoded.
@@ -109,7 +129,7 @@ extension MLflowAPI {
       answer.array("files") { list in
         for entry in entries where !entry.path.contains("/.cairn-upload-") {
           list.object {
-            $0.field("path", String(entry.path.dropFirst(above.count + 1)))
+            $0.field("path", String(entry.path.dropFirst(above.isEmpty ? 0 : above.count + 1)))
             $0.field("is_dir", entry.kind == .directory)
             if entry.kind == .file { $0.field("file_size", Int64(clamping: entry.size)) }
           }
@@ -140,14 +160,16 @@ extension MLflowAPI {
   }
 }
 
-private func joined(_ directory: String, _ path: String) -> String { path.isEmpty ? directory : "\(directory)/\(path)" }
+private func joined(_ directory: String, _ path: String) -> String {
+  directory.isEmpty ? path : path.isEmpty ? directory : "\(directory)/\(path)"
+}
 
 private func quoted(_ name: String) -> String {
   "\"" + name.map { $0 == "\"" || $0 == "\\" ? "_" : String($0) }.joined() + "\""
 }
 
 /// nil where there is nothing to undo.
-private func percentDecoded(_ text: String) -> String? {
+func percentDecoded(_ text: String) -> String? {
   guard text.utf8.contains(UInt8(ascii: "%")) else { return nil }
   var bytes: [UInt8] = []
   var rest = Array(text.utf8)[...]

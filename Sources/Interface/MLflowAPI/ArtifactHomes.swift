@@ -1,3 +1,4 @@
+import ModelRepository
 import Tracker
 
 /// By which addresses clients know artifacts, and where these lie. All of it is decided here.
@@ -24,6 +25,14 @@ struct ArtifactHomes {
   func address(of model: LoggedModel) -> String {
     model.artifactLocation ?? "\(top(of: model.job))/\(model.experiment)/models/\(model.identifier)/artifacts"
   }
+
+  /// Where clients find the files of a version: its own, which stay when those that it was made of go.
+  static func address(of version: ModelVersion) -> String {
+    version.path.map { "\(scheme)/\(registeredModels)\($0.dropFirst("models".count))" } ?? version.source
+  }
+
+  /// Stands where an experiment's number stands in addresses of runs.
+  static let registeredModels = "registered-models"
 
   /// The `artifact_location` of an experiment. Runs of several jobs are in it, so it is no directory of any.
   func address(of experiment: Experiment) -> String { experiment.location ?? "\(Self.scheme)/\(experiment.number)" }

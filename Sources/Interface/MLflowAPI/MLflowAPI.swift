@@ -1,4 +1,5 @@
 public import HTTPService
+public import ModelRepository
 public import StorageAPI
 public import Tracker
 import Wire
@@ -17,6 +18,7 @@ public struct MLflowAPI: Sendable {
   static let mostBodyBytes = 32 << 20
 
   let tracker: Tracker
+  let models: ModelRepository
   let storage: StorageClient
   /// The host's path of Cairn's mount.
   let mount: String
@@ -25,10 +27,11 @@ public struct MLflowAPI: Sendable {
   private var endpoints = Endpoints()
 
   public init(
-    tracker: Tracker, storage: StorageClient, mount: String,
+    tracker: Tracker, models: ModelRepository, storage: StorageClient, mount: String,
     addProject: @escaping @Sendable (String) async throws -> Void
   ) {
     self.tracker = tracker
+    self.models = models
     self.storage = storage
     self.mount = mount
     self.addProject = addProject
@@ -39,6 +42,8 @@ public struct MLflowAPI: Sendable {
     addMetricEndpoints(to: &endpoints)
     addLoggedModelEndpoints(to: &endpoints)
     addArtifactEndpoints(to: &endpoints)
+    addRegisteredModelEndpoints(to: &endpoints)
+    addModelVersionEndpoints(to: &endpoints)
   }
 
   /// Answers a request whose sender is known. Errors are answers, but for faults of our own, which are thrown.

@@ -1,4 +1,5 @@
 import HTTPService
+import ModelRepository
 import Tracker
 import Wire
 
@@ -39,6 +40,7 @@ struct MLflowError: Error {
     case let error as MLflowError: self = error
     case let error as TrackerError: self.init(code: error.code.rawValue, message: error.message)
     case let error as FilterError: self.init(code: "INVALID_PARAMETER_VALUE", message: error.message)
+    case let error as ModelInUse: self.init(code: "RESOURCE_CONFLICT", message: error.description)
     case let error as APIError: self.init(code: Self.code(of: error), message: error.message)
     default: return nil
     }

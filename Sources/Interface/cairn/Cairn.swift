@@ -17,8 +17,8 @@ struct Cairn: AsyncParsableCommand {
       """,
     version: "cairn \(cairnVersion)",
     subcommands: [
-      RunCommand.self, JobCommand.self, ProjectCommand.self, ArtifactCommand.self, VolumeCommand.self,
-      StorageCommand.self, TokenCommand.self, GPUCommand.self, SystemCommand.self,
+      RunCommand.self, JobCommand.self, ProjectCommand.self, ArtifactCommand.self, ModelCommand.self,
+      VolumeCommand.self, StorageCommand.self, TokenCommand.self, GPUCommand.self, SystemCommand.self,
     ])
 }
 

@@ -11,6 +11,7 @@ import Jobs
 import Linux
 import Logging
 import MLflowAPI
+import ModelRepository
 import Projects
 import StorageAPI
 import Tokens
@@ -23,9 +24,9 @@ struct ControlServer {
   /// How long the storage daemon may take to come up: a large store has to be read.
   private static let storagePatience = Duration.seconds(300)
 
-  private let configuration: Configuration
+  let configuration: Configuration
   private let manager: ServiceManager
-  private let logger: Logger
+  let logger: Logger
 
   init(_ configuration: Configuration, _ manager: ServiceManager, _ logger: Logger) {
     self.configuration = configuration
@@ -50,8 +51,10 @@ struct ControlServer {
     let projects = ProjectService(database: database)
     let tokens = TokenService(database: database)
     let tracker = try Tracker(path: directory + "/tracker.db", logger: logger)
+    let models = try await openModels(database, storage)
     let mlflow = MLflowAPI(
-      tracker: tracker, storage: storage, mount: configuration.storage.mount, addProject: projects.provide)
+      tracker: tracker, models: models, storage: storage, mount: configuration.storage.mount,
+      addProject: projects.provide)
     let doorOfJobs = try await JobDoor(directory: directory, logger: logger).open(
       Door(rule: .tokensOfJobs, tokens: tokens, mlflow: mlflow).router, for: podman)
     let jobs = JobService(
@@ -60,14 +63,15 @@ struct ControlServer {
       storage: StorageOfJobs(client: storage, mount: configuration.storage.mount),
       tracking: TrackingOfJobs(tokens: tokens, tracker: tracker, address: doorOfJobs.url), logger: logger)
     let api = ControlAPI(
-      configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, storage: storage,
-      tokens: tokens, mlflow: mlflow)
-    try await serve(api, jobs, doorOfJobs.service, until: signals)
+      configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,
+      storage: storage, tokens: tokens, mlflow: mlflow)
+    try await serve(api, jobs, models, doorOfJobs.service, until: signals)
   }
 
   /// Runs jobs and answers until a signal comes or one of these ends by a fault.
   private func serve(
-    _ api: ControlAPI, _ jobs: JobService, _ doorOfJobs: HTTPService, until signals: Signals
+    _ api: ControlAPI, _ jobs: JobService, _ models: ModelRepository, _ doorOfJobs: HTTPService,
+    until signals: Signals
   ) async throws {
     var servers = [
       HTTPService(
@@ -83,6 +87,7 @@ struct ControlServer {
     logger.info("Serving \(configuration.controlSocket)")
     let result = await withTaskGroup(of: Result<Void, any Error>.self) { group in
       group.addTask { await Result { try await jobs.run() } }
+      group.addTask { await Result { try await models.run() } }
       group.addTask {
         await signals.first()
         return .success(())

@@ -26,6 +26,8 @@ public struct JobRequest: Hashable, Codable, Sendable {
   public var retries: Int
   /// The user in the container, as `podman run --user` takes it; nil: as in the image.
   public var user: String?
+  /// Model versions that it sees; nil: none.
+  public var models: [MountedModel]?
 
   public init(
     project: String, name: String? = nil, image: String, command: [String],
@@ -44,6 +46,21 @@ public struct JobRequest: Hashable, Codable, Sendable {
     self.timeoutSeconds = timeoutSeconds
     self.retries = retries
     self.user = user
+  }
+}
+
+/// A model version that a job sees, read-only, at `/models/<name>/<version>`.
+public struct MountedModel: Hashable, Codable, Sendable {
+  /// The name of its model's directory.
+  public var name: String
+  public var version: Int64
+  /// Where its files lie under the mount.
+  public var path: String
+
+  public init(name: String, version: Int64, path: String) {
+    self.name = name
+    self.version = version
+    self.path = path
   }
 }
 

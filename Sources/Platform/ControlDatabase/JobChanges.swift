@@ -35,8 +35,9 @@ public struct AttemptEnd: Hashable, Sendable {
 
 extension ControlDatabase {
   /// Queues a job; its project is made if need be.
+  /// - Parameter id: a new one, of ``Names/newIdentifier()``.
   /// - Throws: ``ControlError`` `invalid` for a bad name.
-  public func addJob(_ request: JobRequest) async throws -> Job {
+  public func addJob(_ request: JobRequest, id: String = Names.newIdentifier()) async throws -> Job {
     try Self.validate(project: request.project)
     if let name = request.name, !Names.isValid(name) {
       throw ControlError(
@@ -46,7 +47,6 @@ extension ControlDatabase {
     }
     return try await write { database in
       try database.addProject(request.project)
-      let id = Names.newIdentifier()
       let job = Job(
         id: id, sequence: 0, name: request.name ?? id, request: request, state: .queued, reason: .submitted,
         detail: nil, attempt: 0, exitCode: nil, createdAt: nanosecondsNow(), startedAt: nil, endedAt: nil,

@@ -35,7 +35,10 @@ extension ContainerSpecification {
         .init(.directory("\(mount)/storage", readOnly: false), at: "/storage"),
         .init(.directory("\(mount)/workspaces/\(job.id)", readOnly: false), at: "/workspace"),
         .init(.directory("\(mount)/artifacts/\(job.project)/\(job.id)", readOnly: false), at: "/artifacts"),
-      ],
+      ]
+        + (job.request.models ?? []).map { model in
+          .init(.directory("\(mount)/\(model.path)", readOnly: true), at: "/models/\(model.name)/\(model.version)")
+        },
       labels: [
         instanceLabel: files.directory, "io.cairn.job": job.id, "io.cairn.attempt": String(attempt.number),
         "io.cairn.project": job.project,

@@ -152,9 +152,10 @@ public actor JobService {
   // MARK: Requests
 
   /// Queues a job. The project is made if need be.
+  /// - Parameter id: a new one, of `Names.newIdentifier()`.
   /// - Throws: ``ControlError`` `invalid` where the request asks for what cannot be, such as more GPUs
   ///   than there are; `unavailable` where this host can run no containers.
-  public func submit(_ request: JobRequest) async throws -> Job {
+  public func submit(_ request: JobRequest, id: String = Names.newIdentifier()) async throws -> Job {
     try check(request, host: hostResources)
     guard podman.host.canRunContainers else {
       let causes = podman.host.findings.filter { $0.level == .failure }.map(\.message)
@@ -162,7 +163,7 @@ public actor JobService {
         .unavailable, subject: request.image,
         "this host can run no containers: \(causes.joined(separator: "; ")); see cairn system doctor")
     }
-    return try await database.addJob(request)
+    return try await database.addJob(request, id: id)
   }
 
   /// The newest first.

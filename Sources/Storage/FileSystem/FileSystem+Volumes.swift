@@ -7,7 +7,7 @@ import Linux
 // Volumes: made, branched and removed in one operation each, whatever their size.
 extension FileSystem {
   /// The directories in which volumes may appear.
-  static let skeletonDirectories = ["workspaces", "artifacts", "models", "volumes"]
+  static let skeletonDirectories = ["workspaces", "artifacts", "models", "triton", "volumes"]
 
   /// Makes the skeleton in a new store.
   func makeSkeleton() throws {
@@ -178,7 +178,7 @@ extension FileSystem {
   }
 
   /// Makes the skeleton's directories on the way to a path.
-  private func makePlace(_ state: State, _ path: [UInt8]) throws -> (parent: Node, name: [UInt8]) {
+  func makePlace(_ state: State, _ path: [UInt8]) throws -> (parent: Node, name: [UInt8]) {
     let components = path.split(separator: 0x2F).map { [UInt8]($0) }
     var parent = try state.node(.root)
     for component in components.dropLast() {
@@ -267,7 +267,7 @@ extension FileSystem {
     }
   }
 
-  private func removeEmptyDirectories(_ state: State, _ path: [UInt8]) throws {
+  func removeEmptyDirectories(_ state: State, _ path: [UInt8]) throws {
     var components = path.split(separator: 0x2F).dropLast()
     while components.count > 1 {
       let directory = [UInt8](components.joined(separator: [0x2F]))

@@ -189,6 +189,7 @@ extension State {
     node.row.changed = time
     touch(parent)
     touch(node)
+    noteInSkeleton(entry.name, parent)
   }
 
   private func moveLink(from old: Node, to new: Node) {

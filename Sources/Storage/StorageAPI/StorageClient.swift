@@ -67,6 +67,17 @@ public struct StorageClient: Sendable {
     try await http.put("/v1/volumes/\(id)/quota", Quota(quotaBytes: bytes, quotaInodes: inodes))
   }
 
+  /// Makes the symbolic link at `path` under the mount, or turns the one that is there, in one step.
+  public func setLink(_ path: String, to target: String) async throws {
+    try await http.send(
+      "PUT", "/v1/links?path=" + UnixHTTPClient.escape(path), body: .json(LinkTarget(target: target)))
+  }
+
+  /// Removes the symbolic link at `path`. That there is none is no error.
+  public func removeLink(_ path: String) async throws {
+    try await http.send("DELETE", "/v1/links?path=" + UnixHTTPClient.escape(path))
+  }
+
   /// Those of `digests` (hexadecimal) that the store lacks, in their order. The others stay for an
   /// hour at least.
   public func missingChunks(_ digests: [String]) async throws -> [String] {

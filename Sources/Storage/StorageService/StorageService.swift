@@ -45,6 +45,7 @@ public final class StorageService: Sendable {
     var router = Router()
     addStorageRoutes(to: &router)
     addVolumeRoutes(to: &router)
+    addLinkRoutes(to: &router)
     addIngestRoutes(to: &router)
     addCareRoutes(to: &router)
     return router

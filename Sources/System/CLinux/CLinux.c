@@ -92,4 +92,8 @@ char **cairn_environment(void) { return environ; }
 
 int cairn_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
+ssize_t cairn_copy_file_range(int from, int to, size_t count) {
+  return copy_file_range(from, NULL, to, NULL, count, 0);
+}
+
 int cairn_syncfs(int fd) { return syncfs(fd); }

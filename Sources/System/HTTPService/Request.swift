@@ -25,7 +25,7 @@ public struct Request: Sendable {
     var query: [(String, String)] = []
     for part in parts.dropFirst().first?.split(separator: "&") ?? [] {
       let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      query.append((try Self.decode(pair[0]), pair.count > 1 ? try Self.decode(pair[1]) : ""))
+      query.append((try Self.decode(field: pair[0]), pair.count > 1 ? try Self.decode(field: pair[1]) : ""))
     }
     self.query = query
   }
@@ -56,6 +56,11 @@ public struct Request: Sendable {
     } catch let error as DecodingError {
       throw APIError.invalid("The request's body is not what is expected here: \(error.reason)")
     }
+  }
+
+  /// A name or a value of the query, in which clients write a space as a plus sign, as HTML's forms do.
+  private static func decode(field text: Substring) throws(APIError) -> String {
+    try decode(text.utf8.contains(UInt8(ascii: "+")) ? text.replacing("+", with: "%20")[...] : text)
   }
 
   /// Undoes percent-encoding. What is not UTF-8 then, or holds a NUL, is refused.

@@ -120,6 +120,13 @@ struct FileWriter {
     }
   }
 
+  /// Leaves nothing behind.
+  func discard() {
+    close(descriptor)
+    unlinkat(directory, temporary, 0)
+    close(directory)
+  }
+
   func finish() async throws {
     defer { close(directory) }
     if close(descriptor) != 0 { throw SystemError("close", path) }

@@ -18,7 +18,7 @@ struct CairnDestination: WorkspaceDestination {
 
   /// The files belong to root in the snapshot, whoever sent them, as they do in an image: the user
   /// numbers of this host mean nothing in a container. So set-user-ID bits are not kept either.
-  private func wire(_ file: WorkspaceTreeEntry) -> TreeEntry {
+  func wire(_ file: WorkspaceTreeEntry) -> TreeEntry {
     let entry = file.entry
     var wire = TreeEntry(
       path: Data(entry.path), kind: .directory, mode: entry.mode & 0o777, uid: 0, gid: 0,

@@ -43,6 +43,10 @@ struct RunCommand: AsyncParsableCommand {
   @Option(name: .shortAndLong, help: ArgumentHelp("The directory to send, or `none`.", valueName: "directory"))
   var workspace = "."
 
+  @Option(
+    help: ArgumentHelp("A model version to see at /models/NAME/VERSION; may be repeated.", valueName: "NAME:VERSION"))
+  var mountModel: [String] = []
+
   @Option(help: ArgumentHelp("How long an attempt may run, such as 2h; by default for ever.", valueName: "time"))
   var timeout: Seconds?
 
@@ -76,9 +80,8 @@ struct RunCommand: AsyncParsableCommand {
     let job = try await client.submit(
       NewJob(
         project: project, directory: directory, name: name, image: image, command: command, environment: environment(),
-        gpus: gpus,
-        cpus: cpus, memoryBytes: memory?.bytes, workspaceSnapshot: snapshot, timeoutSeconds: timeout?.seconds,
-        retries: retries))
+        gpus: gpus, cpus: cpus, memoryBytes: memory?.bytes, workspaceSnapshot: snapshot,
+        timeoutSeconds: timeout?.seconds, retries: retries, models: mountModel.isEmpty ? nil : mountModel))
     if detach {
       if output.json { try Terminal.print(json: job) } else { Terminal.print(job.id) }
       return

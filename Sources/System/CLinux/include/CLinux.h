@@ -19,6 +19,8 @@ int cairn_die_with_parent(int signal);
 /// `environ`, which Swift takes for unsafe shared state: to be read while nobody calls setenv.
 char **cairn_environment(void);
 int cairn_syncfs(int fd);
+/// copy_file_range(2) from and to the files' own positions.
+ssize_t cairn_copy_file_range(int from, int to, size_t count);
 /// pread(2) of what is in the page cache; EAGAIN where that is not all, EOPNOTSUPP where it can't be known.
 ssize_t cairn_read_cached(int fd, void *bytes, size_t count, off_t offset);
 /// Has malloc keep `threshold` freed bytes of each arena, and take blocks of up to 1 MiB from arenas.

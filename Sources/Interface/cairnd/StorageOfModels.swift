@@ -1,0 +1,101 @@
+import Linux
+import ModelRepository
+import StorageAPI
+import Wire
+
+/// The trees of model versions, at the storage daemon and in the mount.
+struct StorageOfModels: ModelStorage {
+  let client: StorageClient
+  let mount: String
+
+  func createVersion(at path: String, from content: ModelContent) async throws {
+    if let left = try await client.volume(path: path) {
+      // What an earlier, interrupted try has made is as good as new if it came to its end.
+      if left.sealed { return try await discard(content) }
+      try await remove(left)
+    }
+    switch content {
+    case .elsewhere: return
+    case .volume(let id):
+      let upload = try await client.volume(id)
+      guard upload.kind == .model, upload.path == nil, upload.sealed else {
+        throw APIError.invalid("Volume \(id) is no uploaded model.", subject: "volume \(id)")
+      }
+      try await place(upload, at: path)
+    case .path(let source): try await copy(source, to: path)
+    }
+    try await discard(content)
+  }
+
+  func removeVersion(at path: String) async throws {
+    if let volume = try await client.volume(path: path) { try await remove(volume) }
+  }
+
+  func setLink(_ path: String, to target: String) async throws { try await client.setLink(path, to: target) }
+
+  func removeLink(_ path: String) async throws { try await client.removeLink(path) }
+
+  /// Uploads that no version was made of, because a client or this daemon went away in between.
+  func removeUploads(except needed: Set<UInt32>) async throws {
+    for volume in try await client.volumes() where volume.kind == .model && volume.path == nil {
+      if !needed.contains(volume.id) { try await remove(volume) }
+    }
+  }
+
+  // MARK: Making
+
+  private func discard(_ content: ModelContent) async throws {
+    guard case .volume(let id) = content else { return }
+    do {
+      try await client.removeVolume(id)
+    } catch let error as APIError where error.status == 404 {
+      return
+    }
+  }
+
+  /// Lets a version begin as a volume is now, and never change again.
+  private func place(_ source: Volume, at path: String) async throws {
+    let version = try await client.clone(source.id, NewVolume(kind: .model, path: path))
+    _ = try await client.seal(version.id)
+  }
+
+  /// A version of what is at `source` under the mount: a whole volume, or a part of one.
+  private func copy(_ source: String, to path: String) async throws {
+    let whole = try await volume(of: source)
+    let part = String(source.dropFirst(whole.path.utf8.count).drop { $0 == "/" })
+    if part.isEmpty { return try await place(whole.volume, at: path) }
+    // Of a volume that still changes, a snapshot holds still.
+    let scratch = "volumes/registering-" + path.replacing("/", with: "-")
+    try await removeVersion(at: scratch + "-from")
+    try await removeVersion(at: scratch)
+    var from = whole.path
+    if !whole.volume.sealed {
+      from = scratch + "-from"
+      _ = try await client.snapshot(whole.volume.id, path: from)
+    }
+    let made = try await client.createVolume(NewVolume(kind: .model, path: scratch))
+    let copy = TreeCopy(from: mount + "/" + from, part, to: mount + "/" + scratch)
+    try await offPool { try copy.run() }
+    try await place(made, at: path)
+    try await remove(made)
+    try await removeVersion(at: scratch + "-from")
+  }
+
+  /// The volume in which a path lies.
+  private func volume(of path: String) async throws -> (volume: Volume, path: String) {
+    let found = try await client.volumes().compactMap { volume in volume.path.map { (volume: volume, path: $0) } }
+      .first { path == $0.path || path.hasPrefix($0.path + "/") }
+    guard let found else {
+      throw APIError.notFound("There is nothing at \(path) under the mount.", subject: path)
+    }
+    return found
+  }
+
+  private func remove(_ volume: Volume) async throws {
+    do {
+      try await client.removeVolume(volume.id)
+    } catch let error as APIError where error.status == 404 {
+      return
+    }
+  }
+}
