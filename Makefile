@@ -4,7 +4,7 @@ PREFIX ?= /usr
 export DESTDIR PREFIX
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test check lint format bench bench-dedup bench-scale install uninstall clean
+.PHONY: help deps build demo test check lint format bench bench-dedup bench-scale bench-tracker install uninstall clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -49,6 +49,12 @@ bench-scale: ## the daemon on ten million files; BENCH_OPTIONS=200000 for fewer
 	@scripts/install-dependencies build run
 	@scripts/build-release
 	@scripts/bench-scale $(BENCH_OPTIONS)
+
+bench-tracker: ## Cairn's tracker beside `mlflow server`; BENCH_OPTIONS=--quick takes two minutes
+	@scripts/install-dependencies build run test
+	@scripts/install-test-clients
+	@scripts/build-release
+	@scripts/bench-tracker $(BENCH_OPTIONS)
 
 install: build ## binaries, configuration, systemd units, completions (DESTDIR, PREFIX=/usr)
 	@scripts/install

@@ -134,11 +134,14 @@ let interface: [Target] = [
     dependencies: ["API", "ArtifactFiles", "HTTPService", "Linux", "ModelRepository", "StorageAPI", "Tracker", "Wire"],
     path: "Sources/Interface/MLflowAPI", swiftSettings: settings),
   .target(
+    name: "WebPage", dependencies: ["HTTPService"], path: "Sources/Interface/WebPage",
+    resources: [.embedInCode("page.html")], swiftSettings: settings),
+  .target(
     name: "ControlAPI",
     dependencies: [
       "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlDatabase", "GPUs", "HTTPService",
       "HostChecks", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelFormats", "ModelRepository", "Projects",
-      "StorageAPI", "Tokens", "Tracker", "UnixHTTP", "Wire",
+      "StorageAPI", "Tokens", "Tracker", "UnixHTTP", "WebPage", "Wire",
     ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
   .executableTarget(
     name: "cairnd",

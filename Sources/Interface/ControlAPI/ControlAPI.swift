@@ -8,7 +8,7 @@ public import ModelRepository
 public import Projects
 public import StorageAPI
 public import Tokens
-import Tracker
+public import Tracker
 import UnixHTTP
 import Wire
 
@@ -22,12 +22,13 @@ public struct ControlAPI: Sendable {
   let models: ModelRepository
   let storage: StorageClient
   let tokens: TokenService
+  let tracker: Tracker
   let mlflow: MLflowAPI
   let started = ContinuousClock.now
 
   public init(
     configuration: Configuration, version: String, jobs: JobService, projects: ProjectService,
-    models: ModelRepository, storage: StorageClient, tokens: TokenService, mlflow: MLflowAPI
+    models: ModelRepository, storage: StorageClient, tokens: TokenService, tracker: Tracker, mlflow: MLflowAPI
   ) {
     self.configuration = configuration
     self.version = version
@@ -36,6 +37,7 @@ public struct ControlAPI: Sendable {
     self.models = models
     self.storage = storage
     self.tokens = tokens
+    self.tracker = tracker
     self.mlflow = mlflow
   }
 
@@ -50,6 +52,7 @@ public struct ControlAPI: Sendable {
     addWorkspaceRoutes(to: &routes)
     addSystemRoutes(to: &routes)
     addTokenRoutes(to: &routes)
+    addRunRoutes(to: &routes)
     return routes.router
   }
 

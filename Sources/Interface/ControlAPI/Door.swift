@@ -3,6 +3,7 @@ import FoundationEssentials
 public import HTTPService
 public import MLflowAPI
 public import Tokens
+import WebPage
 import Wire
 
 /// What those may do who come by TCP, where nobody can tell who they are but by the token they bring.
@@ -13,8 +14,9 @@ public struct Door: Sendable {
   public enum Rule: Sendable {
     /// A token without a project opens what the router has.
     case anyToken(Router)
-    /// The address that containers reach.
-    case tokensOfJobs
+    /// The address that containers reach. `page` is where people look at what a program there says is to be seen at
+    /// this address; nil: nowhere.
+    case tokensOfJobs(page: String?)
     /// Everybody who is on this host may use what the router has.
     case open(Router)
   }
@@ -36,6 +38,7 @@ public struct Door: Sendable {
   }
 
   private func answer(_ request: Request) async throws -> Reply {
+    if MLflowAPI.isForWebPage(request) { return page(request) }
     let isOurs = request.path.first == "v1"
     if case .open(let everything) = rule {
       guard Self.isFromHere(request) else {
@@ -61,6 +64,19 @@ public struct Door: Sendable {
     }
     let attempt = token.job.map { Caller.Attempt(job: $0, number: token.attempt ?? 0) }
     return try await mlflow.reply(to: request, from: Caller(project: token.project, attempt: attempt))
+  }
+
+  private func page(_ request: Request) -> Reply {
+    guard case .tokensOfJobs(let page) = rule else { return WebPage.reply(to: request) }
+    guard let page else {
+      return refusal(true, status: 404, "Cairn listens nowhere for people: give control.listen an address.")
+    }
+    // Names of projects that are none lead to a page that says so; they need no checks, but must stay one component.
+    var reply = Reply.empty
+    reply.status = 302
+    let path = request.path.map { $0.addingPercentEncoding() }.joined(separator: "/")
+    reply.headers.append(("Location", "\(page)/\(path)"))
+    return reply
   }
 
   private func isTaken(_ token: Token) -> Bool {
@@ -111,6 +127,17 @@ public struct Door: Sendable {
   private static func name(ofHost host: String) -> String {
     if host.hasPrefix("[") { return String(host.prefix { $0 != "]" }) + "]" }
     return String(host.prefix { $0 != ":" })
+  }
+}
+
+extension String {
+  /// As one component of a path.
+  fileprivate func addingPercentEncoding() -> String {
+    utf8.map { byte in
+      let isPlain = (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+      if isPlain || byte == 0x2D || byte == 0x2E || byte == 0x5F { return String(UnicodeScalar(byte)) }
+      return "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+    }.joined()
   }
 }
 

@@ -62,6 +62,12 @@ public struct MLflowAPI: Sendable {
     MLflowError(code: status == 401 ? "UNAUTHENTICATED" : "PERMISSION_DENIED", message: message).reply
   }
 
+  /// Whether a request asks for the web page, which is the same everywhere and tells nothing: `/` and `/p/<project>`.
+  public static func isForWebPage(_ request: Request) -> Bool {
+    let path = request.path
+    return request.method == "GET" && (path.isEmpty || (path.count == 2 && path[0] == "p"))
+  }
+
   private func answer(_ request: Request, _ caller: Caller) async throws -> Reply {
     var path = request.path[...]
     var project = caller.project ?? Self.defaultProject

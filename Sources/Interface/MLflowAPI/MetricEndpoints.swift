@@ -11,6 +11,23 @@ extension MLflowAPI {
     endpoints.add("GET", path: "mlflow/metrics/get-history", history)
     endpoints.add("GET", path: "mlflow/metrics/get-history-bulk", bulkHistory)
     endpoints.add("GET", path: "mlflow/metrics/get-history-bulk-interval", sampledHistory)
+    endpoints.add("GET", path: "cairn/metrics/view", view)
+  }
+
+  /// Not MLflow's: points to be drawn, no more than a screen has room for, however many there are.
+  private func view(_ call: Call) async throws -> Reply {
+    let key = try call.parameters.requiredText("metric_key")
+    let first = try call.parameters.integer("start_step") ?? .min
+    let last = try call.parameters.integer("end_step") ?? .max
+    guard first <= last else { throw MLflowError.invalid("start_step lies behind end_step.") }
+    let points = try await call.project.view(
+      of: key, run: call.runIdentifier(), steps: first...last,
+      most: call.parameters.count("max_results", in: 4...10_000, otherwise: 320))
+    return .object { answer in
+      answer.array("metrics") { list in
+        for point in points { list.object { $0.metric(key, point) } }
+      }
+    }
   }
 
   private func history(_ call: Call) async throws -> Reply {

@@ -56,7 +56,9 @@ struct ControlServer {
       tracker: tracker, models: models, storage: storage, mount: configuration.storage.mount,
       addProject: projects.provide)
     let doorOfJobs = try await JobDoor(directory: directory, logger: logger).open(
-      Door(rule: .tokensOfJobs, tokens: tokens, mlflow: mlflow).router, for: podman)
+      Door(
+        rule: .tokensOfJobs(page: configuration.control.listen.map { "http://\($0)" }), tokens: tokens, mlflow: mlflow
+      ).router, for: podman)
     let jobs = JobService(
       configuration: JobConfiguration(directory: directory, maskedPaths: maskedPaths), database: database,
       podman: podman, gpus: try await GPUInventory.find(),
@@ -64,7 +66,7 @@ struct ControlServer {
       tracking: TrackingOfJobs(tokens: tokens, tracker: tracker, address: doorOfJobs.url), logger: logger)
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,
-      storage: storage, tokens: tokens, mlflow: mlflow)
+      storage: storage, tokens: tokens, tracker: tracker, mlflow: mlflow)
     try await serve(api, jobs, models, doorOfJobs.service, until: signals)
   }
 

@@ -20,7 +20,11 @@ struct HTTPExchange {
   var token: String?
   var headers: [String] = []
 
-  init(port: UInt16, token: String? = nil, headers: [String] = []) {
+  /// In digits.
+  let host: String
+
+  init(port: UInt16, token: String? = nil, headers: [String] = [], host: String = "127.0.0.1") {
+    self.host = host
     self.port = port
     self.token = token
     self.headers = headers
@@ -38,7 +42,9 @@ struct HTTPExchange {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    guard inet_pton(AF_INET, host, &address.sin_addr) == 1 else {
+      throw CairnInstance.Problem(description: "not an address: \(host)")
+    }
     let code = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))

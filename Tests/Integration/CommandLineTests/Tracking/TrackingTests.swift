@@ -72,6 +72,13 @@ import Testing
       try cairn.eventually("the job tells its token") { run.outputSoFar.split(separator: "\n").count == 2 }
       let told = run.outputSoFar.split(separator: "\n").map(String.init)
       #expect(told[1].hasSuffix("/p/p"))
+      // The link that a client in the job prints leads to the page.
+      let address = try #require(URL(string: told[1]))
+      let door = HTTPExchange(port: UInt16(address.port ?? 0), headers: ["Host: x"], host: address.host ?? "")
+      let link = try door.get("/p/p/")
+      let port = try #require(cairn.port)
+      #expect(link.status == 302 && link.head.contains("Location: http://127.0.0.1:\(port)/p/p"))
+      #expect(try door.get("/v1/jobs").status == 401)
       let http = HTTPExchange(port: try #require(cairn.port), token: told[0])
       let create: [String: Any] = ["experiment_id": "0"]
       let inside = try http.post("/p/p/api/2.0/mlflow/runs/create", create)
@@ -151,6 +158,12 @@ import Testing
       #expect(try HTTPExchange(port: port, token: ofProject).get("/p/vision/\(path)").status == 200)
       #expect(try HTTPExchange(port: port, token: ofProject).get("/\(path)").status == 200)
       #expect(try HTTPExchange(port: port, token: ofProject).get("/p/other/\(path)").status == 403)
+
+      // The page is for everybody, for it says nothing; what it shows it asks for with the reader's token.
+      for path in ["/", "/p/vision", "/p/vision/"] {
+        let page = try HTTPExchange(port: port).get(path)
+        #expect(page.status == 200 && page.head.contains("text/html") && page.head.contains("Content-Security-Policy"))
+      }
 
       let listed = try cairn.cairn("token", "ls")
       #expect(listed.output.contains("laptop") && !listed.output.contains(secret))
