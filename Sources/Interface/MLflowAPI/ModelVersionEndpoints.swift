@@ -55,7 +55,7 @@ extension MLflowAPI {
     return .object { answer in
       if !page.records.isEmpty {
         answer.array("model_versions") { list in
-          for version in page.records { list.object { $0.version(version) } }
+          for version in page.records { list.object { $0.version(version, withAliases: false) } }
         }
       }
       if let next = page.next { answer.field("next_page_token", next.text) }
