@@ -156,6 +156,9 @@ extension ControlAPI {
     let tags = (new.tags ?? [:]).sorted { $0.key < $1.key }.map { KeyValue($0.key, $0.value) }
     if let upload = new.upload {
       guard new.job == nil else { throw APIError.invalid("Give either a job or an upload.", subject: "job") }
+      guard try await storage.volume(upload).isModelUpload else {
+        throw APIError.invalid("Volume \(upload) is no uploaded model.", subject: "upload")
+      }
       let project = new.project ?? Names.project(forDirectory: new.directory ?? "")
       try await projects.provide(project)
       return try await models.project(project).register(
