@@ -185,9 +185,7 @@ extension ControlAPI {
       PlatformNewModelVersion(
         source: "cairn:job/\(job.id)/\(path)", content: .path(path.isEmpty ? whole : whole + "/" + path),
         description: new.description, tags: tags,
-        lineage: ModelLineage(
-          job: job.id, workspaceSnapshot: job.request.workspaceSnapshot,
-          imageDigest: try await jobs.attempts(of: job.id).last?.imageDigest)))
+        lineage: ModelLineage(job: job.id)))
   }
 
   // MARK: Wire

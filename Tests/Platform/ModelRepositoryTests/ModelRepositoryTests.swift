@@ -30,7 +30,8 @@ private final class Bench: Sendable {
   /// Another one on the same files, as a daemon that comes after has it. The one before must be gone.
   func open() throws -> ModelRepository {
     try ModelRepository(
-      path: directory.path + "/models.db", storage: storage, logger: Logger(label: "test")
+      path: directory.path + "/models.db", storage: storage, logger: Logger(label: "test"),
+      lineage: { ModelLineage(job: $0, workspaceSnapshot: 7, imageDigest: "sha256:0") }
     ) { [weak self] use in self?.gone.withLock { $0.contains(use.holder) } ?? false }
   }
 
@@ -67,6 +68,16 @@ private let new = NewModelVersion(source: "test:", content: .path("source"))
     #expect(files[0].sha256 == "a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e")
     #expect(version.digest == ContentDigest.digest(of: files))
     #expect(bench.link("models/m/latest") == "1")
+  }
+
+  @Test func aJobsVersionKnowsWhatTheJobWasMadeOf() async throws {
+    let bench = try Bench()
+    let models = try bench.open().project("p")
+    var ofJob = new
+    ofJob.lineage.job = "j"
+    let lineage = try await models.register("m", ofJob).lineage
+    #expect(lineage == ModelLineage(job: "j", workspaceSnapshot: 7, imageDigest: "sha256:0"))
+    #expect(try await models.register("m", new).lineage == ModelLineage())
   }
 
   @Test func numbersAreNotGivenAgain() async throws {

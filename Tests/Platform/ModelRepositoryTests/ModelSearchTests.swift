@@ -11,7 +11,8 @@ import Tracker
 
   init() throws {
     repository = try ModelRepository(
-      path: directory.path + "/models.db", storage: PlainStorage(directory.path), logger: Logger(label: "test")
+      path: directory.path + "/models.db", storage: PlainStorage(directory.path), logger: Logger(label: "test"),
+      lineage: { ModelLineage(job: $0, workspaceSnapshot: 7, imageDigest: "sha256:0") }
     ) { _ in false }
   }
 
