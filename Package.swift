@@ -95,6 +95,12 @@ let platform: [Target] = [
     dependencies: ["Linux", "ModelFormats", "Records", "Tracker", "Wire", grdb, logging],
     path: "Sources/Platform/ModelRepository", swiftSettings: settings),
   .target(
+    name: "Webhooks",
+    dependencies: [
+      "CCrypto", "Linux", "ModelRepository", "Records", "Tracker", grdb, logging, subprocess,
+      .product(name: "SystemPackage", package: "swift-system"),
+    ], path: "Sources/Platform/Webhooks", swiftSettings: settings),
+  .target(
     name: "ControlDatabase", dependencies: ["JobStates", "Linux", "Records", grdb],
     path: "Sources/Platform/ControlDatabase",
     swiftSettings: settings),
@@ -131,8 +137,10 @@ let interface: [Target] = [
     swiftSettings: settings),
   .target(
     name: "MLflowAPI",
-    dependencies: ["API", "ArtifactFiles", "HTTPService", "Linux", "ModelRepository", "StorageAPI", "Tracker", "Wire"],
-    path: "Sources/Interface/MLflowAPI", swiftSettings: settings),
+    dependencies: [
+      "API", "ArtifactFiles", "HTTPService", "Linux", "ModelRepository", "StorageAPI", "Tracker", "Webhooks",
+      "Wire",
+    ], path: "Sources/Interface/MLflowAPI", swiftSettings: settings),
   .target(
     name: "WebPage", dependencies: ["HTTPService"], path: "Sources/Interface/WebPage",
     resources: [.embedInCode("page.html")], swiftSettings: settings),
@@ -148,7 +156,7 @@ let interface: [Target] = [
     dependencies: [
       "CLinux", "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "GPUs", "HTTPService",
       "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelRepository", "Projects", "StorageAPI", "Tokens", "Tracker",
-      "UnixHTTP", "Wire", argumentParser, logging,
+      "UnixHTTP", "Webhooks", "Wire", argumentParser, logging,
     ], path: "Sources/Interface/cairnd", swiftSettings: settings),
   .executableTarget(
     name: "cairn",
@@ -247,6 +255,14 @@ let tests: [Target] = [
   .testTarget(
     name: "ModelFormatsTests", dependencies: ["ModelFormats", "Linux", "TestSupport"],
     path: "Tests/Platform/ModelFormatsTests", exclude: ["make-golden-files"], swiftSettings: settings),
+  .testTarget(
+    name: "ModelRepositoryTests",
+    dependencies: ["ModelFormats", "ModelRepository", "Linux", "Records", "TestSupport", "Tracker", logging],
+    path: "Tests/Platform/ModelRepositoryTests", swiftSettings: settings),
+  .testTarget(
+    name: "WebhooksTests",
+    dependencies: ["ModelRepository", "TestSupport", "Tracker", "Webhooks", logging],
+    path: "Tests/Platform/WebhooksTests", swiftSettings: settings),
   .testTarget(
     name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates", "Records"],
     path: "Tests/Platform/ControlDatabaseTests", swiftSettings: settings),

@@ -156,6 +156,9 @@ extension ControlAPI {
     let tags = (new.tags ?? [:]).sorted { $0.key < $1.key }.map { KeyValue($0.key, $0.value) }
     if let upload = new.upload {
       guard new.job == nil else { throw APIError.invalid("Give either a job or an upload.", subject: "job") }
+      guard try await storage.volume(upload).isModelUpload else {
+        throw APIError.invalid("Volume \(upload) is no uploaded model.", subject: "upload")
+      }
       let project = new.project ?? Names.project(forDirectory: new.directory ?? "")
       try await projects.provide(project)
       return try await models.project(project).register(
@@ -182,9 +185,7 @@ extension ControlAPI {
       PlatformNewModelVersion(
         source: "cairn:job/\(job.id)/\(path)", content: .path(path.isEmpty ? whole : whole + "/" + path),
         description: new.description, tags: tags,
-        lineage: ModelLineage(
-          job: job.id, workspaceSnapshot: job.request.workspaceSnapshot,
-          imageDigest: try await jobs.attempts(of: job.id).last?.imageDigest)))
+        lineage: ModelLineage(job: job.id)))
   }
 
   // MARK: Wire

@@ -1,6 +1,7 @@
 import API
 import ControlDatabase
 import HTTPService
+import ModelRepository
 import Projects
 
 extension ControlAPI {
@@ -17,7 +18,14 @@ extension ControlAPI {
       try .json(API.Project(try await projects.show(request.parameter("project"))))
     }
     routes.add("DELETE", "/v1/projects/{project}") { request in
-      try await projects.remove(request.parameter("project"))
+      let project = request.parameter("project")
+      let count = try await models.count(in: project)
+      guard count == 0 else {
+        throw ControlError(
+          .conflict, subject: project,
+          "project \(project) has \(count) models; remove them first: cairn model rm --all NAME --project \(project)")
+      }
+      try await projects.remove(project)
       return .empty
     }
   }

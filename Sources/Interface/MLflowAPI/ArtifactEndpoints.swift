@@ -28,6 +28,13 @@ extension MLflowAPI {
       let run = try await call.project.run(call.runIdentifier()).run
       return try await content(call.homes.place(of: run), try call.parameters.requiredText("path"))
     }
+    endpoints.add("GET", path: "model-versions/get-artifact") { call in
+      let version = try await models(call).version(call.versionNumber(), of: call.modelName())
+      guard let path = version.path else {
+        throw MLflowError.missing("The files of \(version.reference) are not in Cairn but at \(version.source).")
+      }
+      return try await content((path, ""), try call.parameters.requiredText("path"))
+    }
     endpoints.add("GET", path: "mlflow-artifacts/artifacts") { call in
       let (place, path) = try await find(call.parameters.text("path"), call)
       return try await list(place, path, root: nil)

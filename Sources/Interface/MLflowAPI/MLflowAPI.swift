@@ -2,6 +2,7 @@ public import HTTPService
 public import ModelRepository
 public import StorageAPI
 public import Tracker
+public import Webhooks
 import Wire
 
 /// What the unmodified MLflow client calls, over Cairn's own records: `/api/2.0/mlflow/…` and its relatives, and the same
@@ -19,6 +20,7 @@ public struct MLflowAPI: Sendable {
 
   let tracker: Tracker
   let models: ModelRepository
+  let webhooks: WebhookService
   let storage: StorageClient
   /// The host's path of Cairn's mount.
   let mount: String
@@ -27,11 +29,12 @@ public struct MLflowAPI: Sendable {
   private var endpoints = Endpoints()
 
   public init(
-    tracker: Tracker, models: ModelRepository, storage: StorageClient, mount: String,
+    tracker: Tracker, models: ModelRepository, webhooks: WebhookService, storage: StorageClient, mount: String,
     addProject: @escaping @Sendable (String) async throws -> Void
   ) {
     self.tracker = tracker
     self.models = models
+    self.webhooks = webhooks
     self.storage = storage
     self.mount = mount
     self.addProject = addProject
@@ -44,6 +47,7 @@ public struct MLflowAPI: Sendable {
     addArtifactEndpoints(to: &endpoints)
     addRegisteredModelEndpoints(to: &endpoints)
     addModelVersionEndpoints(to: &endpoints)
+    addWebhookEndpoints(to: &endpoints)
   }
 
   /// Answers a request whose sender is known. Errors are answers, but for faults of our own, which are thrown.

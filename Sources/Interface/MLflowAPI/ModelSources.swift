@@ -21,8 +21,9 @@ extension MLflowAPI {
     case "models": try await resolveModel(path, &new, call)
     case "runs":
       guard let run = path.first, run == new.runID else { throw MLflowError.source(source, "run_id") }
-      let place = call.homes.place(of: try await call.project.run(run).run)
-      try await setContent(place, path.dropFirst(), &new)
+      let found = try await call.project.run(run).run
+      new.lineage.job = found.job
+      try await setContent(call.homes.place(of: found), path.dropFirst(), &new)
     case "mlflow-artifacts": try await resolveArtifact(path, &new, call)
     case "file": try await resolveFile(path, &new, call)
     default:
@@ -42,6 +43,7 @@ extension MLflowAPI {
       guard new.modelID == nil || new.modelID == first else { throw MLflowError.source(new.source, "model_id") }
       new.modelID = first
       let model = try await call.project.loggedModel(first)
+      new.lineage.job = model.job
       return try await setContent(call.homes.place(of: model), [], &new)
     }
     let name: String
@@ -63,18 +65,21 @@ extension MLflowAPI {
     if path.count >= 4, path[1] == "models", path[3] == "artifacts" {
       guard new.modelID == nil || new.modelID == path[2] else { throw MLflowError.source(new.source, "model_id") }
       let model = try await call.project.loggedModel(path[2])
+      new.lineage.job = model.job
       return try await setContent(call.homes.place(of: model), path.dropFirst(4), &new)
     }
     guard path.count >= 3, path[2] == "artifacts", new.runID == nil || new.runID == path[1] else {
       throw MLflowError.source(new.source, "run_id")
     }
-    let place = call.homes.place(of: try await call.project.run(path[1]).run)
-    try await setContent(place, path.dropFirst(3), &new)
+    let run = try await call.project.run(path[1]).run
+    new.lineage.job = run.job
+    try await setContent(call.homes.place(of: run), path.dropFirst(3), &new)
   }
 
   /// A path in a container of ours, which only a job can name: of its own artifacts.
   private func resolveFile(_ path: [String], _ new: inout NewModelVersion, _ call: Call) async throws {
     guard let job = call.caller.attempt?.job, path.first == "artifacts" else { throw MLflowError.local(new.source) }
+    new.lineage.job = job
     try await setContent(("artifacts/\(call.project.project)/\(job)", ""), path.dropFirst(), &new)
   }
 

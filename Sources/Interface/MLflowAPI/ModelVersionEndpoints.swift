@@ -55,7 +55,7 @@ extension MLflowAPI {
     return .object { answer in
       if !page.records.isEmpty {
         answer.array("model_versions") { list in
-          for version in page.records { list.object { $0.version(version) } }
+          for version in page.records { list.object { $0.version(version, withAliases: false) } }
         }
       }
       if let next = page.next { answer.field("next_page_token", next.text) }
@@ -69,7 +69,6 @@ extension MLflowAPI {
       runID: try call.parameters.filledText("run_id"), runLink: try call.parameters.filledText("run_link"),
       modelID: try call.parameters.filledText("model_id"),
       description: try call.parameters.optionalText("description"), tags: try call.parameters.pairs("tags"))
-    new.lineage.job = call.caller.attempt?.job
     try await resolveSource(of: &new, call)
     let pending = try await models(call).beginVersion(of: name, new)
     if let model = new.modelID { try await note(pending, onLoggedModel: model, call) }

@@ -116,7 +116,7 @@ extension JSONWriter {
     if let description = model.description, !description.isEmpty { field("description", description) }
     if !model.latestVersions.isEmpty {
       array("latest_versions") { list in
-        for version in model.latestVersions { list.object { $0.version(version) } }
+        for version in model.latestVersions { list.object { $0.version(version, withAliases: false) } }
       }
     }
     pairs("tags", model.tags)
@@ -131,7 +131,8 @@ extension JSONWriter {
     }
   }
 
-  mutating func version(_ version: ModelVersion) {
+  /// - Parameter withAliases: whether its aliases are told; MLflow doesn't where there may be many versions.
+  mutating func version(_ version: ModelVersion, withAliases: Bool = true) {
     field("name", version.name)
     field("version", String(version.number))
     field("creation_timestamp", version.createdAt)
@@ -145,7 +146,6 @@ extension JSONWriter {
     if let message = version.statusMessage { field("status_message", message) }
     pairs("tags", version.tags)
     field("run_link", version.runLink ?? "")
-    if !version.aliases.isEmpty { array("aliases") { for alias in version.aliases { $0.value(alias) } } }
-    if let model = version.modelID { field("model_id", model) }
+    if withAliases, !version.aliases.isEmpty { array("aliases") { for alias in version.aliases { $0.value(alias) } } }
   }
 }

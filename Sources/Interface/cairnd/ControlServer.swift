@@ -17,6 +17,7 @@ import StorageAPI
 import Tokens
 import Tracker
 import UnixHTTP
+import Webhooks
 import Wire
 
 /// The process that runs jobs and serves the API, until a signal. Containers outlive it.
@@ -52,8 +53,11 @@ struct ControlServer {
     let tokens = TokenService(database: database)
     let tracker = try Tracker(path: directory + "/tracker.db", logger: logger)
     let models = try await openModels(database, storage)
+    let webhooks = try WebhookService(
+      directory: directory, models: models,
+      targets: configuration.control.webhooks == .private ? .private : .public, logger: logger)
     let mlflow = MLflowAPI(
-      tracker: tracker, models: models, storage: storage, mount: configuration.storage.mount,
+      tracker: tracker, models: models, webhooks: webhooks, storage: storage, mount: configuration.storage.mount,
       addProject: projects.provide)
     let doorOfJobs = try await JobDoor(directory: directory, logger: logger).open(
       Door(
@@ -67,13 +71,13 @@ struct ControlServer {
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,
       storage: storage, tokens: tokens, tracker: tracker, mlflow: mlflow)
-    try await serve(api, jobs, models, doorOfJobs.service, until: signals)
+    try await serve(api, jobs, models, webhooks, doorOfJobs.service, until: signals)
   }
 
   /// Runs jobs and answers until a signal comes or one of these ends by a fault.
   private func serve(
-    _ api: ControlAPI, _ jobs: JobService, _ models: ModelRepository, _ doorOfJobs: HTTPService,
-    until signals: Signals
+    _ api: ControlAPI, _ jobs: JobService, _ models: ModelRepository, _ webhooks: WebhookService,
+    _ doorOfJobs: HTTPService, until signals: Signals
   ) async throws {
     var servers = [
       HTTPService(
@@ -90,6 +94,7 @@ struct ControlServer {
     let result = await withTaskGroup(of: Result<Void, any Error>.self) { group in
       group.addTask { await Result { try await jobs.run() } }
       group.addTask { await Result { try await models.run() } }
+      group.addTask { await Result { try await webhooks.run() } }
       group.addTask {
         await signals.first()
         return .success(())

@@ -1,3 +1,4 @@
+import ControlAPI
 import Linux
 import ModelRepository
 import StorageAPI
@@ -18,7 +19,7 @@ struct StorageOfModels: ModelStorage {
     case .elsewhere: return
     case .volume(let id):
       let upload = try await client.volume(id)
-      guard upload.kind == .model, upload.path == nil, upload.sealed else {
+      guard upload.isModelUpload else {
         throw APIError.invalid("Volume \(id) is no uploaded model.", subject: "volume \(id)")
       }
       try await place(upload, at: path)
@@ -37,8 +38,8 @@ struct StorageOfModels: ModelStorage {
 
   /// Uploads that no version was made of, because a client or this daemon went away in between.
   func removeUploads(except needed: Set<UInt32>) async throws {
-    for volume in try await client.volumes() where volume.kind == .model && volume.path == nil {
-      if !needed.contains(volume.id) { try await remove(volume) }
+    for volume in try await client.volumes() where volume.isModelUpload && !needed.contains(volume.id) {
+      try await remove(volume)
     }
   }
 
@@ -73,11 +74,18 @@ struct StorageOfModels: ModelStorage {
       from = scratch + "-from"
       _ = try await client.snapshot(whole.volume.id, path: from)
     }
-    let made = try await client.createVolume(NewVolume(kind: .model, path: scratch))
-    let copy = TreeCopy(from: mount + "/" + from, part, to: mount + "/" + scratch)
-    try await offPool { try copy.run() }
-    try await place(made, at: path)
-    try await remove(made)
+    do {
+      let made = try await client.createVolume(NewVolume(kind: .model, path: scratch))
+      let copy = TreeCopy(from: mount + "/" + from, part, to: mount + "/" + scratch)
+      try await offPool { try copy.run() }
+      try await place(made, at: path)
+    } catch {
+      // What can't be removed now is before the next try.
+      try? await removeVersion(at: scratch)
+      try? await removeVersion(at: scratch + "-from")
+      throw error
+    }
+    try await removeVersion(at: scratch)
     try await removeVersion(at: scratch + "-from")
   }
 

@@ -15,7 +15,12 @@ extension ProjectModels {
   ) async throws -> ModelVersion {
     try Limits.checkModelName(name)
     for tag in new.tags { try ModelLimits.check(tag) }
-    return try await write { [project] database in
+    var new = new
+    if let job = new.lineage.job, let known = try await repository.lineage(job) {
+      new.lineage.workspaceSnapshot = known.workspaceSnapshot
+      new.lineage.imageDigest = known.imageDigest
+    }
+    return try await write { [project, new] database in
       let model: RegisteredModel
       do {
         model = try database.model(name, in: project)

@@ -16,17 +16,23 @@ public final class ModelRepository: Sendable {
   public let eventSignal: AsyncStream<Void>
   /// Whether the holder of a use has gone without giving it back: a job that has ended, for one.
   let hasGone: @Sendable (ModelUse) async throws -> Bool
+  /// What a job was made of; nil: it is not known any more.
+  let lineage: @Sendable (_ job: String) async throws -> ModelLineage?
 
-  /// - Parameter hasGone: asked of each use of a version that is about to be removed.
+  /// - Parameters:
+  ///   - lineage: asked of the job that a new version comes from.
+  ///   - hasGone: asked of each use of a version that is about to be removed.
   /// - Throws: `RecordFileError` where another process has it open, or a newer version of Cairn wrote it.
   public init(
     path: String, storage: any ModelStorage, logger: Logger,
+    lineage: @escaping @Sendable (_ job: String) async throws -> ModelLineage?,
     hasGone: @escaping @Sendable (ModelUse) async throws -> Bool
   ) throws {
     file = try RecordFile(path: path, migrator: ModelMigrations.all)
     self.storage = storage
     self.logger = logger
     self.hasGone = hasGone
+    self.lineage = lineage
     (eventSignal, changes) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     changes.yield()
   }

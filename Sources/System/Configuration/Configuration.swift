@@ -17,6 +17,15 @@ public struct Configuration: Equatable, Sendable {
     public var listen: ListenAddress? = ListenAddress(host: "127.0.0.1", port: 7070)
     /// What it asks of those who come by TCP.
     public var authentication = Authentication.token
+    /// Which addresses webhooks may send to.
+    public var webhooks = WebhookTargets.public
+  }
+
+  public enum WebhookTargets: String, Equatable, Sendable {
+    /// Those of the internet.
+    case `public`
+    /// Also those of this host and of its networks, which trust whoever is within.
+    case `private`
   }
 
   public enum Authentication: String, Equatable, Sendable {

@@ -9,6 +9,7 @@ enum ConfigurationKey: String, CaseIterable {
   case controlDir = "control.dir"
   case controlListen = "control.listen"
   case controlAuth = "control.auth"
+  case controlWebhooks = "control.webhooks"
 
   /// The variable that overrides it, such as `CAIRN_STORAGE_DIR` for `storage.dir`.
   var variable: String {
@@ -25,6 +26,7 @@ enum ConfigurationKey: String, CaseIterable {
     case .controlDir: configuration.control.directory = try path(text)
     case .controlListen: configuration.control.listen = text == nil ? nil : try address(text)
     case .controlAuth: configuration.control.authentication = try authentication(text)
+    case .controlWebhooks: configuration.control.webhooks = try webhooks(text)
     }
   }
 
@@ -38,6 +40,13 @@ enum ConfigurationKey: String, CaseIterable {
     // YAML's null is how some write “none”.
     guard let value = Configuration.Authentication(rawValue: text ?? "none") else {
       throw InvalidValue("\(rawValue) is either token or none; \((text ?? "").debugDescription) is neither")
+    }
+    return value
+  }
+
+  private func webhooks(_ text: String?) throws(InvalidValue) -> Configuration.WebhookTargets {
+    guard let value = text.flatMap(Configuration.WebhookTargets.init(rawValue:)) else {
+      throw InvalidValue("\(rawValue) is either public or private; \((text ?? "null").debugDescription) is neither")
     }
     return value
   }

@@ -215,6 +215,40 @@ import Testing
     }
   }
 
+  /// A linear layer in ONNX.
+  private static let onnx = """
+    CAkSBmdvbGRlbhoDMS4yKAU6jAEKEQoBeAoBVxIBeSIGTWF0TXVsEgZsaW5lYXIqOwgECAMQAUIBV0owAAAAAAAAAAAAAAAAAAAA
+    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWhgKAXgSEwoRCAESDQoHEgViYXRjaAoCCARiGAoBeRITChEIARINCgcS
+    BWJhdGNoCgIIA0IECgAQEXIQCgZhdXRob3ISBmEgdGVzdA==
+    """
+
+  @Test func whatTritonCanServeAppearsInItsLayout() throws {
+    try CairnInstance.with { cairn in
+      let manager = FileManager.default
+      let model = try #require(Data(base64Encoded: Self.onnx, options: .ignoreUnknownCharacters))
+      try manager.createDirectory(atPath: cairn.directory + "/m", withIntermediateDirectories: true)
+      try model.write(to: URL(fileURLWithPath: cairn.directory + "/m/net.onnx"))
+      for _ in 1...2 { #expect(try cairn.cairn("model", "register", "net", cairn.directory + "/m").code == 0) }
+      #expect(try cairn.cairn("model", "show", "net:1").output.contains("float32"))
+      let triton = cairn.mount + "/triton/net"
+      #expect(try manager.contentsOfDirectory(atPath: triton).sorted() == ["1", "2"])
+      #expect(try Data(contentsOf: URL(fileURLWithPath: triton + "/1/model.onnx")) == model)
+      #expect(try cairn.cairn("model", "rm", "net:1").code == 0)
+      #expect(try manager.contentsOfDirectory(atPath: triton) == ["2"])
+      // In Triton's layout already: its newest version becomes ours.
+      let own = cairn.directory + "/own"
+      try manager.createDirectory(atPath: own + "/10", withIntermediateDirectories: true)
+      try Data("platform: \"onnxruntime_onnx\"\n".utf8).write(to: URL(fileURLWithPath: own + "/config.pbtxt"))
+      try model.write(to: URL(fileURLWithPath: own + "/10/model.onnx"))
+      #expect(try cairn.cairn("model", "register", "net", own).code == 0)
+      #expect(try manager.contentsOfDirectory(atPath: triton).sorted() == ["2", "3", "config.pbtxt"])
+      #expect(try Data(contentsOf: URL(fileURLWithPath: triton + "/3/model.onnx")) == model)
+      #expect(try cairn.cairn("model", "rm", "net", "--all").code == 0)
+      #expect(!manager.fileExists(atPath: triton))
+      #expect(!manager.fileExists(atPath: cairn.mount + "/models/net"))
+    }
+  }
+
   @Test func aRegistrationGoesOnWhenCairndIsKilled() throws {
     try CairnInstance.with { cairn in
       let files = 400

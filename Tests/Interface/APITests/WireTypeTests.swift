@@ -41,6 +41,40 @@ import Wire
       """#)
   }
 
+  @Test func models() throws {
+    var version = ModelVersion(
+      name: "m", project: "p", version: 3, stage: "None", status: "READY", source: "cairn:upload", tags: ["aB": "1"],
+      aliases: ["best"], createdNanoseconds: 1, updatedNanoseconds: 2)
+    version.path = "/srv/cairn/models/m/3"
+    version.digest = "00"
+    version.bytes = 5
+    version.files = 1
+    version.run = "r"
+    let versionJSON = #"""
+      {"aliases":["best"],"bytes":5,"created_nanoseconds":1,"digest":"00","files":1,"name":"m",\#
+      "path":"/srv/cairn/models/m/3","project":"p","run":"r","source":"cairn:upload","stage":"None","status":"READY",\#
+      "tags":{"aB":"1"},"updated_nanoseconds":2,"version":3}
+      """#
+    try check(version, versionJSON)
+    let model = Model(
+      name: "m", project: "p", directory: "/srv/cairn/models/m", aliases: ["best": 3], latestVersions: [version],
+      createdNanoseconds: 1, updatedNanoseconds: 2)
+    try check(
+      ModelList(models: [model], nextPageToken: "x"),
+      #"""
+      {"models":[{"aliases":{"best":3},"created_nanoseconds":1,"directory":"/srv/cairn/models/m","latest_versions":\#
+      [\#(versionJSON)],"name":"m","project":"p","tags":{},"updated_nanoseconds":2}],"next_page_token":"x"}
+      """#)
+    try check(
+      ModelFileList(version: version, files: [ModelFileEntry(path: "a b", size: 5, sha256: "00")]),
+      #"{"files":[{"path":"a b","sha256":"00","size":5}],"version":\#(versionJSON)}"#)
+    try check(NewModelVersion(job: "j", path: "x"), #"{"job":"j","path":"x"}"#)
+    try check(
+      ModelChange(stage: "Production", archiveOthers: true, removeTags: ["a"]),
+      #"{"archive_others":true,"remove_tags":["a"],"stage":"Production"}"#)
+    try check(RemovedModel(versions: 1, bytes: 5), #"{"bytes":5,"versions":1}"#)
+  }
+
   @Test func attempts() throws {
     let attempt = Attempt(
       number: 1, container: "cairn-abc-1", state: .failed, reason: .exitCode, exitCode: 3, gpus: ["GPU-1"],
