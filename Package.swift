@@ -103,6 +103,13 @@ let platform: [Target] = [
   .target(
     name: "Tokens", dependencies: ["Chunks", "ControlDatabase", "Linux"], path: "Sources/Platform/Tokens",
     swiftSettings: settings),
+  .target(name: "DeploymentStates", path: "Sources/Platform/DeploymentStates", swiftSettings: settings),
+  .target(
+    name: "Deployments",
+    dependencies: [
+      "CCrypto", "Chunks", "Containers", "ControlDatabase", "DeploymentStates", "Linux", "Records", "Sockets", grdb,
+      logging,
+    ], path: "Sources/Platform/Deployments", swiftSettings: settings),
   .target(
     name: "Projects", dependencies: ["ControlDatabase"], path: "Sources/Platform/Projects", swiftSettings: settings),
 ]
@@ -113,7 +120,8 @@ let interface: [Target] = [
   .target(
     name: "Workspace", dependencies: ["Chunks", "Linux"], path: "Sources/Interface/Workspace", swiftSettings: settings),
   .target(
-    name: "API", dependencies: ["JobStates", "StorageAPI", "UnixHTTP", "Wire"], path: "Sources/Interface/API",
+    name: "API", dependencies: ["DeploymentStates", "JobStates", "StorageAPI", "UnixHTTP", "Wire"],
+    path: "Sources/Interface/API",
     swiftSettings: settings),
   .target(
     name: "HostChecks", dependencies: ["API", "Containers", "Linux"], path: "Sources/Interface/HostChecks",
@@ -128,21 +136,23 @@ let interface: [Target] = [
   .target(
     name: "ControlAPI",
     dependencies: [
-      "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlDatabase", "GPUs", "HTTPService",
-      "HostChecks",
+      "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlDatabase", "DeploymentStates",
+      "Deployments", "GPUs", "HTTPService", "HostChecks",
       "JobStates", "Jobs", "Linux", "MLflowAPI", "Projects", "StorageAPI", "Tokens", "UnixHTTP", "Wire",
     ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
   .executableTarget(
     name: "cairnd",
     dependencies: [
-      "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "GPUs", "HTTPService", "JobStates",
+      "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "Deployments", "GPUs", "HTTPService",
+      "JobStates",
       "Jobs", "Linux", "MLflowAPI", "Projects", "StorageAPI", "Tokens", "Tracker", "UnixHTTP", "Wire", argumentParser,
       logging,
     ], path: "Sources/Interface/cairnd", swiftSettings: settings),
   .executableTarget(
     name: "cairn",
     dependencies: [
-      "API", "Chunks", "Configuration", "Containers", "Daemon", "HostChecks", "JobStates", "Linux", "StorageAPI",
+      "API", "Chunks", "Configuration", "Containers", "Daemon", "DeploymentStates", "HostChecks", "JobStates", "Linux",
+      "StorageAPI",
       "UnixHTTP",
       "Wire", "Workspace", argumentParser,
     ], path: "Sources/Interface/cairn", swiftSettings: settings),
@@ -237,6 +247,9 @@ let tests: [Target] = [
   .testTarget(
     name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates", "Records"],
     path: "Tests/Platform/ControlDatabaseTests", swiftSettings: settings),
+  .testTarget(
+    name: "DeploymentsTests", dependencies: ["ControlDatabase", "DeploymentStates", "Deployments"],
+    path: "Tests/Platform/DeploymentsTests", swiftSettings: settings),
   .testTarget(
     name: "ContainersTests", dependencies: ["Containers"], path: "Tests/Platform/ContainersTests",
     swiftSettings: settings),

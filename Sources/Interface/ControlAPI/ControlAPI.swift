@@ -1,5 +1,6 @@
 public import Configuration
 import ControlDatabase
+public import Deployments
 public import HTTPService
 public import Jobs
 import Linux
@@ -20,11 +21,12 @@ public struct ControlAPI: Sendable {
   let storage: StorageClient
   let tokens: TokenService
   let mlflow: MLflowAPI
+  let deployments: DeploymentService
   let started = ContinuousClock.now
 
   public init(
     configuration: Configuration, version: String, jobs: JobService, projects: ProjectService, storage: StorageClient,
-    tokens: TokenService, mlflow: MLflowAPI
+    tokens: TokenService, mlflow: MLflowAPI, deployments: DeploymentService
   ) {
     self.configuration = configuration
     self.version = version
@@ -33,6 +35,7 @@ public struct ControlAPI: Sendable {
     self.storage = storage
     self.tokens = tokens
     self.mlflow = mlflow
+    self.deployments = deployments
   }
 
   /// The routes of the Unix socket, whose users are trusted.
@@ -45,6 +48,7 @@ public struct ControlAPI: Sendable {
     addWorkspaceRoutes(to: &routes)
     addSystemRoutes(to: &routes)
     addTokenRoutes(to: &routes)
+    addDeploymentRoutes(to: &routes)
     return routes.router
   }
 

@@ -18,7 +18,7 @@ struct Cairn: AsyncParsableCommand {
     version: "cairn \(cairnVersion)",
     subcommands: [
       RunCommand.self, JobCommand.self, ProjectCommand.self, ArtifactCommand.self, VolumeCommand.self,
-      StorageCommand.self, TokenCommand.self, GPUCommand.self, SystemCommand.self,
+      StorageCommand.self, DeployCommand.self, TokenCommand.self, GPUCommand.self, SystemCommand.self,
     ])
 }
 
