@@ -131,7 +131,7 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 
 let interface: [Target] = [
   .target(
-    name: "Workspace", dependencies: ["Chunks", "Linux"], path: "Sources/Interface/Workspace", swiftSettings: settings),
+    name: "Workspace", dependencies: ["Chunks", "JobStates", "Linux"], path: "Sources/Interface/Workspace", swiftSettings: settings),
   .target(
     name: "API", dependencies: ["DeploymentStates", "JobStates", "ModelFormats", "StorageAPI", "UnixHTTP", "Wire"],
     path: "Sources/Interface/API",
@@ -175,7 +175,7 @@ let interface: [Target] = [
 
 let tests: [Target] = [
   .testTarget(
-    name: "WorkspaceTests", dependencies: ["Workspace"], path: "Tests/Interface/WorkspaceTests", swiftSettings: settings
+    name: "WorkspaceTests", dependencies: ["JobStates", "TestSupport", "Workspace"], path: "Tests/Interface/WorkspaceTests", swiftSettings: settings
   ),
   .target(name: "TestSupport", dependencies: ["CSQLite", "Linux"], path: "Tests/TestSupport", swiftSettings: settings),
   .testTarget(

@@ -27,12 +27,16 @@ public struct NewJob: Codable, Equatable, Sendable {
   public var retries: Int?
   /// Model versions that it sees at `/models/<name>/<version>`, each as `NAME:VERSION`.
   public var models: [String]?
+  /// What of git its directory is; nil: nothing.
+  public var git: GitCommit?
 
   public init(
     project: String? = nil, directory: String? = nil, name: String? = nil, image: String, command: [String],
     environment: [String: String]? = nil, gpus: Int? = nil, cpus: Double? = nil, memoryBytes: UInt64? = nil,
-    workspaceSnapshot: UInt32? = nil, timeoutSeconds: Int? = nil, retries: Int? = nil, models: [String]? = nil
+    workspaceSnapshot: UInt32? = nil, timeoutSeconds: Int? = nil, retries: Int? = nil, models: [String]? = nil,
+    git: GitCommit? = nil
   ) {
+    self.git = git
     self.project = project
     self.directory = directory
     self.name = name
@@ -117,14 +121,16 @@ public struct JobList: Codable, Equatable, Sendable {
   public init(jobs: [Job]) { self.jobs = jobs }
 }
 
-/// `GET /v1/jobs/{job}`: a job and its attempts, the first first.
+/// `GET /v1/jobs/{job}`: a job, its attempts, and the runs that they have made; each the first first.
 public struct JobDetails: Codable, Equatable, Sendable {
   public var job: Job
   public var attempts: [Attempt]
+  public var runs: [JobRun]
 
-  public init(job: Job, attempts: [Attempt]) {
+  public init(job: Job, attempts: [Attempt], runs: [JobRun]) {
     self.job = job
     self.attempts = attempts
+    self.runs = runs
   }
 }
 

@@ -25,10 +25,3 @@ public struct JobRun: Codable, Equatable, Sendable {
     self.endMilliseconds = endMilliseconds
   }
 }
-
-/// `GET /v1/jobs/{job}/runs`: the oldest first.
-public struct JobRunList: Codable, Equatable, Sendable {
-  public var runs: [JobRun]
-
-  public init(runs: [JobRun]) { self.runs = runs }
-}

@@ -56,7 +56,6 @@ public struct ControlAPI: Sendable {
     addWorkspaceRoutes(to: &routes)
     addSystemRoutes(to: &routes)
     addTokenRoutes(to: &routes)
-    addRunRoutes(to: &routes)
     addDeploymentRoutes(to: &routes)
     return routes.router
   }

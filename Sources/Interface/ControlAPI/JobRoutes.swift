@@ -3,6 +3,7 @@ import ControlDatabase
 import HTTPService
 import JobStates
 import Jobs
+import Tracker
 import Wire
 
 extension ControlAPI {
@@ -21,7 +22,9 @@ extension ControlAPI {
     routes.add("GET", "/v1/jobs/{job}") { request in
       let job = try await find(request)
       let attempts = try await jobs.attempts(of: job.id)
-      return try .json(JobDetails(job: API.Job(job), attempts: attempts.map { API.Attempt($0) }))
+      let runs = try await tracker.runs(of: job.id)
+      return try .json(
+        JobDetails(job: API.Job(job), attempts: attempts.map { API.Attempt($0) }, runs: runs.map { JobRun($0) }))
     }
     routes.add("POST", "/v1/jobs/{job}/stop") { request in
       let wanted: StopRequest = try await request.json()

@@ -3,6 +3,7 @@ import Containers
 import ControlDatabase
 import GPUs
 import Projects
+import Tracker
 
 // From the platform's types to those of the wire: the only place where the two meet.
 
@@ -34,7 +35,7 @@ extension JobRequest {
       project: new.project ?? Names.project(forDirectory: new.directory ?? ""), name: new.name, image: new.image,
       command: new.command, environment: new.environment ?? [:], gpus: new.gpus ?? 0, cpus: new.cpus,
       memoryBytes: new.memoryBytes, workspaceSnapshot: new.workspaceSnapshot, timeoutSeconds: new.timeoutSeconds,
-      retries: new.retries ?? 0)
+      retries: new.retries ?? 0, git: new.git)
   }
 }
 
@@ -58,6 +59,14 @@ extension API.Project {
     self.init(
       name: summary.name, jobs: summary.jobs, unfinishedJobs: summary.unfinishedJobs,
       createdNanoseconds: summary.createdAt)
+  }
+}
+
+extension JobRun {
+  init(_ run: Run) {
+    self.init(
+      id: run.identifier, name: run.name, status: run.status.name, experiment: run.experiment, attempt: run.attempt,
+      startMilliseconds: run.startTime, endMilliseconds: run.endTime)
   }
 }
 

@@ -42,6 +42,12 @@ struct TrackingOfJobs: JobTracking {
       $0.field("cairn.job_name", job.name)
       $0.field("cairn.attempt", String(attempt.number))
       $0.field("cairn.image", job.request.image)
+      if let git = job.request.git {
+        // The names under which MLflow's own client has them.
+        $0.field("mlflow.source.git.commit", git.commit)
+        if let branch = git.branch { $0.field("mlflow.source.git.branch", branch) }
+        if let repository = git.repository { $0.field("mlflow.source.git.repoURL", repository) }
+      }
       if let snapshot = job.request.workspaceSnapshot { $0.field("cairn.workspace_snapshot", String(snapshot)) }
     }
     return String(decoding: bytes, as: UTF8.self)

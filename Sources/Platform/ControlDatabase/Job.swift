@@ -26,13 +26,16 @@ public struct JobRequest: Hashable, Codable, Sendable {
   public var retries: Int
   /// The user in the container, as `podman run --user` takes it; nil: as in the image.
   public var user: String?
+  /// What of git it was started from; nil: nothing.
+  public var git: GitCommit?
   /// Model versions that it sees; nil: none.
   public var models: [MountedModel]?
 
   public init(
     project: String, name: String? = nil, image: String, command: [String],
     environment: [String: String] = [:], gpus: Int = 0, cpus: Double? = nil, memoryBytes: UInt64? = nil,
-    workspaceSnapshot: UInt32? = nil, timeoutSeconds: Int? = nil, retries: Int = 0, user: String? = nil
+    workspaceSnapshot: UInt32? = nil, timeoutSeconds: Int? = nil, retries: Int = 0, user: String? = nil,
+    git: GitCommit? = nil
   ) {
     self.project = project
     self.name = name
@@ -46,6 +49,7 @@ public struct JobRequest: Hashable, Codable, Sendable {
     self.timeoutSeconds = timeoutSeconds
     self.retries = retries
     self.user = user
+    self.git = git
   }
 }
 

@@ -84,7 +84,9 @@ import Wire
       "image_digest":"sha256:00","number":1,"reason":"exit_code","started_nanoseconds":2,"state":"failed"}
       """#
     try check(attempt, json)
-    try check(JobDetails(job: Self.job, attempts: [attempt]), "{\"attempts\":[\(json)],\"job\":\(Self.jobJSON)}")
+    try check(
+      JobDetails(job: Self.job, attempts: [attempt], runs: []),
+      "{\"attempts\":[\(json)],\"job\":\(Self.jobJSON),\"runs\":[]}")
   }
 
   @Test func whatIsAskedForWithAJob() throws {

@@ -29,15 +29,29 @@ struct JobShow: AsyncParsableCommand {
         ("started", job.startedNanoseconds.map(describe(time:))),
         ("ended", job.endedNanoseconds.map(describe(time:))),
       ]))
-    if details.attempts.isEmpty { return }
+    showAttempts(details.attempts)
+    showRuns(details.runs)
+  }
+
+  private func showAttempts(_ attempts: [Attempt]) {
+    if attempts.isEmpty { return }
     var table = Table(
       ("ATTEMPT", .right), ("STATE", .left), ("REASON", .left), ("EXIT", .right), ("STARTED", .left),
       ("ENDED", .left), ("GPUS", .left))
-    for attempt in details.attempts {
+    for attempt in attempts {
       table.add(
         "\(attempt.number)", attempt.state.rawValue, attempt.reason.rawValue,
         attempt.exitCode.map(String.init) ?? "", attempt.startedNanoseconds.map(describe(time:)) ?? "",
         attempt.endedNanoseconds.map(describe(time:)) ?? "", attempt.gpus.joined(separator: " "))
+    }
+    Terminal.print("\n" + table.text)
+  }
+
+  private func showRuns(_ runs: [JobRun]) {
+    if runs.isEmpty { return }
+    var table = Table(("RUN", .left), ("NAME", .left), ("STATUS", .left), ("EXPERIMENT", .right), ("ATTEMPT", .right))
+    for run in runs {
+      table.add(run.id, run.name, run.status, "\(run.experiment)", run.attempt.map(String.init) ?? "")
     }
     Terminal.print("\n" + table.text)
   }

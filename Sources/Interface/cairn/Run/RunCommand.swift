@@ -81,7 +81,8 @@ struct RunCommand: AsyncParsableCommand {
       NewJob(
         project: project, directory: directory, name: name, image: image, command: command, environment: environment(),
         gpus: gpus, cpus: cpus, memoryBytes: memory?.bytes, workspaceSnapshot: snapshot,
-        timeoutSeconds: timeout?.seconds, retries: retries, models: mountModel.isEmpty ? nil : mountModel))
+        timeoutSeconds: timeout?.seconds, retries: retries, models: mountModel.isEmpty ? nil : mountModel,
+        git: workspace == "none" ? nil : GitDirectory.commit(in: try absolute(workspace))))
     if detach {
       if output.json { try Terminal.print(json: job) } else { Terminal.print(job.id) }
       return
@@ -111,13 +112,16 @@ struct RunCommand: AsyncParsableCommand {
 
   /// The name of the workspace's directory, or of this one where none is sent.
   private func directoryName() throws -> String {
-    let directory = workspace == "none" ? "." : workspace
+    try absolute(workspace == "none" ? "." : workspace).split(separator: "/").last.map(String.init) ?? "root"
+  }
+
+  private func absolute(_ directory: String) throws -> String {
     guard let resolved = realpath(directory, nil) else {
       throw WorkspaceError.unreadable(
         path: Array(directory.utf8), call: "realpath", reason: String(cString: strerror(errno)))
     }
     defer { free(resolved) }
-    return String(cString: resolved).split(separator: "/").last.map(String.init) ?? "root"
+    return String(cString: resolved)
   }
 
   private func upload(to client: CairnClient) async throws -> UInt32 {

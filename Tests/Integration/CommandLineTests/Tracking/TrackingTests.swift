@@ -34,6 +34,10 @@ import Testing
     try CairnInstance.with(listens: true) { cairn in
       let source = try String(contentsOfFile: MLflowClient.script("in_a_job"), encoding: .utf8)
       try cairn.write(source, to: "in_a_job.py")
+      let commit = String(repeating: "ab12", count: 10)
+      try FileManager.default.createDirectory(
+        atPath: cairn.directory + "/project/.git", withIntermediateDirectories: true)
+      try cairn.write(commit + "\n", to: ".git/HEAD")
       let python = MLflowClient.python("mlflow-3")
       let run = try cairn.cairn("run", "--project", "p", "--name", "trained", "--", python, "in_a_job.py")
       #expect(run.code == 0, "\(run)")
@@ -45,7 +49,12 @@ import Testing
       let http = HTTPExchange(port: try #require(cairn.port), token: try token(cairn, "--project", "p"))
       let found = try http.post(
         "/api/2.0/mlflow/runs/search", ["experiment_ids": ["1"], "order_by": ["attributes.start_time ASC"]])
+      #expect(found.body.contains("{\"key\":\"mlflow.source.git.commit\",\"value\":\"\(commit)\"}"))
       let runs = try #require(try found.json()["runs"] as? [[String: Any]]).compactMap { $0["info"] as? [String: Any] }
+      // The job knows its runs as well.
+      let ofJob = try #require(try cairn.json("job", "show", "killed")["runs"] as? [[String: Any]])
+      #expect(ofJob.compactMap { $0["status"] as? String } == ["FINISHED", "FAILED"])
+      #expect(try cairn.cairn("job", "show", "killed").output.contains("left open"))
       #expect(runs.compactMap { $0["status"] as? String } == ["FINISHED", "FINISHED", "FAILED"])
       #expect(runs.allSatisfy { $0["end_time"] != nil })
       // Whoever asks from elsewhere is told of no directory: they would write into one of their own.
