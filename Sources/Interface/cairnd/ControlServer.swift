@@ -75,16 +75,17 @@ struct ControlServer {
         listen: configuration.deployments.listen.map { "\($0)" }, mount: configuration.storage.mount,
         maskedPaths: maskedPaths),
       podman: podman, models: MountedModels(mount: configuration.storage.mount), logger: logger)
+    let metrics = SystemMetrics(database: database, podman: podman, tracker: tracker, logger: logger)
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,
       storage: storage, tokens: tokens, tracker: tracker, mlflow: mlflow, deployments: deployments)
-    try await serve(api, jobs, models, webhooks, deployments, doorOfJobs.service, until: signals)
+    try await serve(api, jobs, models, webhooks, deployments, metrics, doorOfJobs.service, until: signals)
   }
 
   /// Runs jobs and answers until a signal comes or one of these ends by a fault.
   private func serve(
     _ api: ControlAPI, _ jobs: JobService, _ models: ModelRepository, _ webhooks: WebhookService,
-    _ deployments: DeploymentService, _ doorOfJobs: HTTPService, until signals: Signals
+    _ deployments: DeploymentService, _ metrics: SystemMetrics, _ doorOfJobs: HTTPService, until signals: Signals
   ) async throws {
     var servers = [
       HTTPService(
@@ -103,6 +104,7 @@ struct ControlServer {
       group.addTask { await Result { try await models.run() } }
       group.addTask { await Result { try await webhooks.run() } }
       group.addTask { await Result { try await deployments.run() } }
+      group.addTask { await Result { try await metrics.run() } }
       group.addTask {
         await signals.first()
         return .success(())

@@ -18,6 +18,15 @@ struct GPUInventoryTests {
     #expect(try GPUInventory.parse("") == [])
   }
 
+  @Test func `what a GPU doesn't tell is nothing, and not 0`() {
+    let used = GPUUsage.parse("GPU-1, 97, 70123, 655.31\nGPU-2, [N/A], 12, [N/A]\nFailed to initialize NVML\n")
+    #expect(
+      used == [
+        GPUUsage(uuid: "GPU-1", utilizationPercent: 97, memoryMebibytes: 70123, powerWatts: 655.31),
+        GPUUsage(uuid: "GPU-2", utilizationPercent: nil, memoryMebibytes: 12, powerWatts: nil),
+      ])
+  }
+
   @Test(arguments: [
     "No devices were found", "0, GPU-1", "x, GPU-1, A, 1", "0, GPU-1 --privileged, A, 1", "0, 17, A, 1",
   ])

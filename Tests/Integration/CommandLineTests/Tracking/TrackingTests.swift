@@ -80,6 +80,37 @@ import Testing
     }
   }
 
+  @Test func whatAJobUsesOfTheHostIsAmongItsMetrics() throws {
+    try CairnInstance.with(listens: true) { cairn in
+      let token = try token(cairn)
+      let run = try cairn.begin([
+        "run", "--project", "p", "--name", "busy", "--", "sh", "-c",
+        """
+        curl -s -H "Authorization: Bearer $MLFLOW_TRACKING_TOKEN" -d '{"experiment_id": "0"}' \
+          $MLFLOW_TRACKING_URI/api/2.0/mlflow/runs/create >/dev/null
+        while :; do :; done
+        """,
+      ])
+      let http = HTTPExchange(port: try #require(cairn.port), token: token)
+      var metrics: [String: Double] = [:]
+      try cairn.eventually("two samples were taken", within: 40) {
+        let found = try http.post("/p/p/api/2.0/mlflow/runs/search", ["experiment_ids": ["0"]]).json()
+        let data = (found["runs"] as? [[String: Any]])?.first?["data"] as? [String: Any]
+        for metric in data?["metrics"] as? [[String: Any]] ?? [] {
+          metrics[metric["key"] as? String ?? ""] = (metric["value"] as? NSNumber)?.doubleValue
+        }
+        return !metrics.isEmpty
+      }
+      // A shell that does nothing takes a whole processor, or what others leave of it, and next to no memory.
+      let processor = try #require(metrics["system/cpu_utilization_percentage"])
+      #expect(processor > 1 && processor < 110, "\(metrics)")
+      let memory = try #require(metrics["system/system_memory_usage_megabytes"])
+      #expect(memory > 0 && memory < 2000, "\(metrics)")
+      #expect(try cairn.cairn("job", "stop", "busy", "--grace", "0", "--wait").code == 0)
+      _ = run.finish()
+    }
+  }
+
   @Test func aJobsTokenOpensItsProjectAndDiesWithTheJob() throws {
     try CairnInstance.with(listens: true) { cairn in
       let run = try cairn.begin([
