@@ -114,6 +114,8 @@ let platform: [Target] = [
     name: "Jobs", dependencies: ["JobStates", "ControlDatabase", "Containers", "GPUs", "Linux", logging],
     path: "Sources/Platform/Jobs", swiftSettings: settings),
   .target(
+    name: "TensorBoard", dependencies: ["Linux"], path: "Sources/Platform/TensorBoard", swiftSettings: settings),
+  .target(
     name: "Tokens", dependencies: ["Chunks", "ControlDatabase", "Linux"], path: "Sources/Platform/Tokens",
     swiftSettings: settings),
   .target(name: "DeploymentStates", path: "Sources/Platform/DeploymentStates", swiftSettings: settings),
@@ -131,7 +133,8 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 
 let interface: [Target] = [
   .target(
-    name: "Workspace", dependencies: ["Chunks", "JobStates", "Linux"], path: "Sources/Interface/Workspace", swiftSettings: settings),
+    name: "Workspace", dependencies: ["Chunks", "JobStates", "Linux"], path: "Sources/Interface/Workspace",
+    swiftSettings: settings),
   .target(
     name: "API", dependencies: ["DeploymentStates", "JobStates", "ModelFormats", "StorageAPI", "UnixHTTP", "Wire"],
     path: "Sources/Interface/API",
@@ -161,8 +164,10 @@ let interface: [Target] = [
   .executableTarget(
     name: "cairnd",
     dependencies: [
-      "CLinux", "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "Deployments", "GPUs",
-      "HTTPService", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelRepository", "Projects", "StorageAPI", "Tokens",
+      "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon",
+      "Deployments", "GPUs",
+      "HTTPService", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelRepository", "Projects", "StorageAPI",
+      "TensorBoard", "Tokens",
       "Tracker", "UnixHTTP", "Webhooks", "Wire", argumentParser, logging,
     ], path: "Sources/Interface/cairnd", swiftSettings: settings),
   .executableTarget(
@@ -175,7 +180,8 @@ let interface: [Target] = [
 
 let tests: [Target] = [
   .testTarget(
-    name: "WorkspaceTests", dependencies: ["JobStates", "TestSupport", "Workspace"], path: "Tests/Interface/WorkspaceTests", swiftSettings: settings
+    name: "WorkspaceTests", dependencies: ["JobStates", "TestSupport", "Workspace"],
+    path: "Tests/Interface/WorkspaceTests", swiftSettings: settings
   ),
   .target(name: "TestSupport", dependencies: ["CSQLite", "Linux"], path: "Tests/TestSupport", swiftSettings: settings),
   .testTarget(
@@ -256,6 +262,9 @@ let tests: [Target] = [
   .testTarget(
     name: "TrackerTests", dependencies: ["Tracker", "TestSupport", grdb, logging],
     path: "Tests/Platform/TrackerTests", swiftSettings: settings),
+  .testTarget(
+    name: "TensorBoardTests", dependencies: ["TensorBoard", "TestSupport"], path: "Tests/Platform/TensorBoardTests",
+    swiftSettings: settings),
   .testTarget(
     name: "TokensTests", dependencies: ["ControlDatabase", "JobStates", "TestSupport", "Tokens"],
     path: "Tests/Platform/TokensTests", swiftSettings: settings),

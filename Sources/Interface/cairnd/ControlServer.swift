@@ -64,11 +64,14 @@ struct ControlServer {
       Door(
         rule: .tokensOfJobs(page: configuration.control.listen.map { "http://\($0)" }), tokens: tokens, mlflow: mlflow
       ).router, for: podman)
+    let tensorBoard = TensorBoardRuns(
+      database: database, tracker: tracker, mount: configuration.storage.mount, logger: logger)
     let jobs = JobService(
       configuration: JobConfiguration(directory: directory, maskedPaths: maskedPaths), database: database,
       podman: podman, gpus: try await GPUInventory.find(),
       storage: StorageOfJobs(client: storage, mount: configuration.storage.mount),
-      tracking: TrackingOfJobs(tokens: tokens, tracker: tracker, address: doorOfJobs.url), logger: logger)
+      tracking: TrackingOfJobs(
+        tokens: tokens, tracker: tracker, tensorBoard: tensorBoard, address: doorOfJobs.url), logger: logger)
     let deployments = try DeploymentService(
       configuration: DeploymentConfiguration(
         directory: directory, proxyDirectory: configuration.proxyDirectory,
@@ -79,13 +82,14 @@ struct ControlServer {
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,
       storage: storage, tokens: tokens, tracker: tracker, mlflow: mlflow, deployments: deployments)
-    try await serve(api, jobs, models, webhooks, deployments, metrics, doorOfJobs.service, until: signals)
+    try await serve(api, jobs, models, webhooks, deployments, metrics, tensorBoard, doorOfJobs.service, until: signals)
   }
 
   /// Runs jobs and answers until a signal comes or one of these ends by a fault.
   private func serve(
     _ api: ControlAPI, _ jobs: JobService, _ models: ModelRepository, _ webhooks: WebhookService,
-    _ deployments: DeploymentService, _ metrics: SystemMetrics, _ doorOfJobs: HTTPService, until signals: Signals
+    _ deployments: DeploymentService, _ metrics: SystemMetrics, _ tensorBoard: TensorBoardRuns,
+    _ doorOfJobs: HTTPService, until signals: Signals
   ) async throws {
     var servers = [
       HTTPService(
@@ -105,6 +109,7 @@ struct ControlServer {
       group.addTask { await Result { try await webhooks.run() } }
       group.addTask { await Result { try await deployments.run() } }
       group.addTask { await Result { try await metrics.run() } }
+      group.addTask { await Result { try await tensorBoard.run() } }
       group.addTask {
         await signals.first()
         return .success(())

@@ -9,6 +9,7 @@ import Wire
 struct TrackingOfJobs: JobTracking {
   let tokens: TokenService
   let tracker: Tracker
+  let tensorBoard: TensorBoardRuns
   /// Of the address that containers reach, such as `http://127.0.0.1:40123`.
   let address: String
 
@@ -31,6 +32,7 @@ struct TrackingOfJobs: JobTracking {
       case .stopped, .timedOut: .killed
       default: .failed
       }
+    await tensorBoard.finish(job, attempt: attempt.number)
     try await tracker.endRuns(of: job.id, attempt: attempt.number, as: status, time: time / 1_000_000)
     try await tokens.revoke(ofJob: job.id)
   }

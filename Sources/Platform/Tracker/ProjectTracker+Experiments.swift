@@ -41,6 +41,16 @@ extension ProjectTracker {
     }
   }
 
+  /// The number of the experiment of this name, which is made if it is not there.
+  /// - Throws: ``TrackerError``, also where it was deleted.
+  public func provideExperiment(_ name: String) async throws -> Int64 {
+    do {
+      return try await experiment(named: name).number
+    } catch let error as TrackerError where error.code == .resourceDoesNotExist {
+      return try await createExperiment(name, location: nil, tags: [])
+    }
+  }
+
   /// - Throws: ``TrackerError``
   public func experiment(_ number: Int64) async throws -> Experiment {
     try await read { [project] in try Self.withTags(Self.experiment(number, project, $0), $0) }

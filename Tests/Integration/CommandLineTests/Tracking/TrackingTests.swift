@@ -111,6 +111,37 @@ import Testing
     }
   }
 
+  @Test func whatAProgramWritesForTensorBoardIsInTheTrackerWhileItRunsAndAfter() throws {
+    try CairnInstance.with(listens: true) { cairn in
+      let source = try String(contentsOfFile: MLflowClient.script("for_tensorboard"), encoding: .utf8)
+      try cairn.write(source, to: "train.py")
+      let http = HTTPExchange(port: try #require(cairn.port), token: try token(cairn))
+      let run = try cairn.begin(["run", "--project", "p", "--", MLflowClient.python("mlflow-3"), "train.py"])
+      func runs() throws -> [String: [String: Any]] {
+        let found = try http.post("/p/p/api/2.0/mlflow/runs/search", ["experiment_ids": ["1"]]).json()
+        var runs: [String: [String: Any]] = [:]
+        for run in found["runs"] as? [[String: Any]] ?? [] {
+          guard let info = run["info"] as? [String: Any], let name = info["run_name"] as? String else { continue }
+          runs[name] = info
+        }
+        return runs
+      }
+      func steps(_ run: String, _ metric: String) throws -> Int {
+        guard let identifier = try runs()[run]?["run_id"] as? String else { return 0 }
+        let answer = try http.get("/p/p/api/2.0/mlflow/metrics/get-history?run_id=\(identifier)&metric_key=\(metric)")
+        return (try answer.json()["metrics"] as? [[String: Any]])?.count ?? 0
+      }
+      try cairn.eventually("half of the scalars are there while the job runs") {
+        try steps("logs/train", "loss") == 101 && steps("logs/test", "accuracy") == 11
+      }
+      let outcome = run.finish()
+      #expect(outcome.code == 0, "\(outcome)")
+      #expect(try steps("logs/train", "loss") == 200)
+      #expect(try steps("logs/test", "accuracy") == 20)
+      #expect(try runs().values.compactMap { $0["status"] as? String } == ["FINISHED", "FINISHED"])
+    }
+  }
+
   @Test func aJobsTokenOpensItsProjectAndDiesWithTheJob() throws {
     try CairnInstance.with(listens: true) { cairn in
       let run = try cairn.begin([
