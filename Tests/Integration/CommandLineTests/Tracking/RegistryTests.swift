@@ -24,6 +24,25 @@ import Testing
       let models = try #require(
         try cairn.json("model", "ls", "--project", "by-mlflow-server")["models"] as? [[String: Any]])
       #expect(models.compactMap { $0["name"] as? String } == ["adder", "copies", "digits"])
+      let http = HTTPExchange(port: port, token: token)
+      let tenant = "/p/by-mlflow-server/"
+      let read = try http.get(tenant + "model-versions/get-artifact?name=digits&version=1&path=sub%2Fother.txt")
+      #expect(read.status == 200 && read.body.contains("deep"), "\(read)")
+      for (path, status) in [
+        ("model-versions/get-artifact?name=digits&version=1&path=..%2F3%2Fmodel.txt", 400),
+        ("model-versions/get-artifact?name=digits&version=9&path=model.txt", 404),
+        ("api/2.0/mlflow-artifacts/artifacts/registered-models/digits/1/nothing", 404),
+        ("api/2.0/mlflow-artifacts/artifacts/registered-models/digits/../x", 400),
+        ("api/2.0/mlflow-artifacts/artifacts/registered-models/digits", 404),
+      ] {
+        #expect(try http.get(tenant + path).status == status, "\(path)")
+      }
+      let address = "api/2.0/mlflow-artifacts/artifacts/registered-models/digits/1/model.txt"
+      #expect(try http.get(tenant + address).status == 200)
+      // Another project has no such version, and nobody changes one.
+      #expect(try http.get("/p/elsewhere/" + address).status == 404)
+      #expect(try http.send("PUT", tenant + address, "changed").status == 403)
+      #expect(try http.send("DELETE", tenant + address, nil).status == 403)
       let place = cairn.mount + "/models/digits/1/model.txt"
       #expect(FileManager.default.contents(atPath: place) == Data("first".utf8))
     }
