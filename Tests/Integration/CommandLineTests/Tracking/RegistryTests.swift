@@ -53,7 +53,7 @@ import Testing
       // The receiver is on this host.
       try cairn.stop()
       let configuration = try String(contentsOfFile: cairn.configuration, encoding: .utf8)
-      try (configuration + "\n  webhooks: private\n").write(
+      try configuration.replacingOccurrences(of: "control:\n", with: "control:\n  webhooks: private\n").write(
         toFile: cairn.configuration, atomically: true, encoding: .utf8)
       try cairn.start()
       let uri = "http://127.0.0.1:\(try #require(cairn.port))"
