@@ -148,7 +148,8 @@ let interface: [Target] = [
   .target(
     name: "MLflowAPI",
     dependencies: [
-      "API", "ArtifactFiles", "HTTPService", "Linux", "ModelRepository", "StorageAPI", "Tracker", "Webhooks",
+      "API", "ArtifactFiles", "HTTPService", "Linux", "ModelRepository", "StorageAPI", "Tracker", "UnixHTTP",
+      "Webhooks",
       "Wire",
     ], path: "Sources/Interface/MLflowAPI", swiftSettings: settings),
   .target(

@@ -57,6 +57,8 @@ public struct ModelVersion: Codable, Equatable, Sendable {
   public var aliases: [String]
   /// MLflow's run that made it.
   public var run: String?
+  /// MLflow's logged model that it is.
+  public var loggedModel: String?
   public var job: String?
   public var workspaceSnapshot: UInt32?
   public var imageDigest: String?

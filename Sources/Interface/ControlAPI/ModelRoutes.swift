@@ -212,6 +212,7 @@ extension ControlAPI {
     wire.files = version.files
     wire.content = version.content
     wire.run = version.runID
+    wire.loggedModel = version.modelID
     wire.job = version.lineage.job
     wire.workspaceSnapshot = version.lineage.workspaceSnapshot
     wire.imageDigest = version.lineage.imageDigest

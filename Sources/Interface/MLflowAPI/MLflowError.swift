@@ -1,6 +1,7 @@
 import HTTPService
 import ModelRepository
 import Tracker
+import UnixHTTP
 import Wire
 
 /// An error as MLflow's clients expect it.
@@ -41,6 +42,8 @@ struct MLflowError: Error {
     case let error as TrackerError: self.init(code: error.code.rawValue, message: error.message)
     case let error as FilterError: self.init(code: "INVALID_PARAMETER_VALUE", message: error.message)
     case let error as ModelInUse: self.init(code: "RESOURCE_CONFLICT", message: error.description)
+    // The storage daemon can't be reached: clients come again.
+    case let error as HTTPClientError: self.init(code: "TEMPORARILY_UNAVAILABLE", message: "\(error)")
     case let error as APIError: self.init(code: Self.code(of: error), message: error.message)
     default: return nil
     }

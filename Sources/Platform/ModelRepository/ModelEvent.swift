@@ -59,7 +59,9 @@ extension Database {
     writer.value(.object(JSONObject(data.map { JSONObject.Field(name: $0, value: $1) })))
     try execute(
       sql: "INSERT INTO modelEvent (time, project, entity, action, data) VALUES (?, ?, ?, ?, ?)",
-      arguments: [millisecondsNow(), project, entity.rawValue, action.rawValue, String(decoding: writer.bytes, as: UTF8.self)])
+      arguments: [
+        millisecondsNow(), project, entity.rawValue, action.rawValue, String(decoding: writer.bytes, as: UTF8.self),
+      ])
   }
 }
 

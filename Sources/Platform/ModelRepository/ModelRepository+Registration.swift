@@ -56,8 +56,9 @@ extension ModelRepository {
       try await setFailed(version, message)
       throw error
     }
-    await mendLinks(ofModel: version.model)
-    if let found = try await ready(version) { return found }
+    let found = try await ready(version)
+    if let found, let directory = found.directory { await mendLinks(found.aliases + [Self.latest], in: directory) }
+    if let found { return found }
     throw TrackerError(.resourceDoesNotExist, "Model version \(version.reference) was removed meanwhile.")
   }
 
@@ -85,16 +86,11 @@ extension ModelRepository {
   func recover() async {
     do {
       try await finishRemovals()
-      let pending = try await read { database in
-        try ModelVersion.fetchAll(database, sql: "\(ModelVersion.selection) WHERE status = 'PENDING_REGISTRATION'")
-      }
-      for version in pending {
+      for version in leftPending {
         // It is marked as failed if it fails again, and told.
         _ = try? await finish(version)
       }
-      for model in try await read({ try Int64.fetchAll($0, sql: "SELECT id FROM model") }) {
-        await mendLinks(ofModel: model)
-      }
+      try await mendAllLinks()
     } catch {
       logger.error("the model repository was not put in order; the next start tries again: \(error)")
     }
@@ -126,7 +122,7 @@ extension ModelRepository {
   }
 
   private func setReady(_ version: ModelVersion, _ found: Found?) async throws {
-    if let found, let path = version.path { try await publish(version, at: path, found) }
+    if let found, let path = version.path { await publish(version, at: path, found) }
     try await write { database in
       let now = millisecondsNow()
       try database.execute(
@@ -146,13 +142,19 @@ extension ModelRepository {
     }
   }
 
-  /// Puts what Triton can serve in the layout that it wants.
-  private func publish(_ version: ModelVersion, at path: String, _ found: Found) async throws {
-    let directory = String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
+  /// Puts what Triton can serve in the layout that it wants. The version is whole without.
+  private func publish(_ version: ModelVersion, at path: String, _ found: Found) async {
+    guard let directory = version.directory else { return }
     let view = TritonView(
       directory: directory, version: version.number, formats: found.description.formats,
       paths: found.files.map(\.path))
-    if let view { try await storage.publish(view, of: path) }
+    guard let view else { return }
+    do {
+      try await trees.run { [storage] in try await storage.publish(view, of: path) }
+    } catch {
+      logger.warning(
+        "a model version is not in Triton's layout", metadata: ["version": "\(version.reference)", "error": "\(error)"])
+    }
   }
 
   private func setFailed(_ version: ModelVersion, _ message: String) async throws {

@@ -24,8 +24,7 @@ extension ProjectModels {
       try database.touch(model)
       return (model, version.aliases)
     }
-    for alias in aliases { await repository.removeLink(alias, of: model) }
-    await repository.mendLinks(ofModel: model.id)
+    await repository.mendLinks(aliases + [ModelRepository.latest], in: model.directory)
     try await repository.finishRemovals()
     return RemovedVersions(versions: 1, bytes: version.bytes ?? 0)
   }
@@ -43,9 +42,7 @@ extension ProjectModels {
       try database.execute(sql: "DELETE FROM model WHERE id = ?", arguments: [model.id])
       return model
     }
-    for alias in model.aliases.map(\.alias) + [ModelRepository.latest] {
-      await repository.removeLink(alias, of: model)
-    }
+    await repository.mendLinks(model.aliases.map(\.alias) + [ModelRepository.latest], in: model.directory)
     try await repository.finishRemovals()
     return RemovedVersions(versions: versions.count, bytes: versions.reduce(0) { $0 + ($1.bytes ?? 0) })
   }
@@ -54,6 +51,11 @@ extension ProjectModels {
 extension ModelRepository {
   /// Removes the trees of versions that the records have no more. What fails is done at the next start.
   func finishRemovals() async throws {
+    // A tree that another call has removed may be somebody else's by the time that this one comes to it.
+    try await trees.run { [self] in try await removeTrees() }
+  }
+
+  private func removeTrees() async throws {
     let removals = try await read { database in
       try Row.fetchAll(database, sql: "SELECT path, directory, number FROM modelRemoval")
         .map { (path: $0[0] as String, directory: $0[1] as String, number: $0[2] as Int64) }

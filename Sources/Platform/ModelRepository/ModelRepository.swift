@@ -11,6 +11,11 @@ public final class ModelRepository: Sendable {
   let file: RecordFile
   let storage: any ModelStorage
   let logger: Logger
+  /// What makes and removes trees that several versions share, and links, each in the order of the records.
+  let trees = OneAtATime()
+  let links = OneAtATime()
+  /// Versions that an earlier daemon was making.
+  let leftPending: [ModelVersion]
   private let changes: AsyncStream<Void>.Continuation
   /// Yields after events were appended, at least once for any number of them. For one reader.
   public let eventSignal: AsyncStream<Void>
@@ -29,6 +34,10 @@ public final class ModelRepository: Sendable {
     hasGone: @escaping @Sendable (ModelUse) async throws -> Bool
   ) throws {
     file = try RecordFile(path: path, migrator: ModelMigrations.all)
+    // Now, before anybody can begin another one.
+    leftPending = try file.pool.read { database in
+      try ModelVersion.fetchAll(database, sql: "\(ModelVersion.selection) WHERE status = 'PENDING_REGISTRATION'")
+    }
     self.storage = storage
     self.logger = logger
     self.hasGone = hasGone

@@ -125,6 +125,9 @@ public struct ModelVersion: Hashable, Sendable {
   /// In their order.
   public internal(set) var aliases: [String] = []
 
+  /// Where the model's versions lie under the mount, as `models/digits`; nil: its own is not in Cairn.
+  var directory: String? { path.flatMap { path in path.lastIndex(of: "/").map { String(path[..<$0]) } } }
+
   /// As people write it: `digits/3`.
   public var reference: String { "\(name)/\(number)" }
 }

@@ -167,7 +167,7 @@ extension ProjectModels {
         event: try database.isPrompt(model) ? .promptAlias : .modelVersionAlias, .created, project: project,
         [("name", .string(name)), ("alias", .string(alias)), ("version", .string(String(number)))])
     }
-    await repository.mendLinks(ofModel: version.model)
+    if let directory = version.directory { await repository.mendLinks([alias], in: directory) }
   }
 
   /// That there is no such alias is no error, as with MLflow.
@@ -183,7 +183,7 @@ extension ProjectModels {
       }
       return model
     }
-    await repository.removeLink(alias, of: model)
+    await repository.mendLinks([alias], in: model.directory)
   }
 
   /// - Throws: ``TrackerError``

@@ -71,8 +71,10 @@ extension WebhookService {
     guard let kind = try? WebhookEvent(entity: event.entity.rawValue, action: event.action.rawValue) else { return }
     let webhooks = try String.fetchAll(
       database,
-      sql: "SELECT id FROM webhook WHERE project = ? AND status = 'ACTIVE' AND instr(events, ?) > 0",
-      arguments: [event.project, " \(kind.name) "])
+      // Not those that were made when it had happened.
+      sql: """
+        SELECT id FROM webhook WHERE project = ? AND status = 'ACTIVE' AND instr(events, ?) > 0 AND createdAt <= ?
+        """, arguments: [event.project, " \(kind.name) ", event.time])
     for webhook in webhooks {
       let owed =
         try Int.fetchOne(

@@ -110,6 +110,34 @@ private let new = NewModelVersion(source: "test:", content: .path("source"))
     #expect(await code { try await models.setAlias("x", of: "m", to: 2) } == .resourceDoesNotExist)
   }
 
+  @Test func linksFollowTheRecordsHoweverManyMoveThem() async throws {
+    let bench = try Bench()
+    let models = try bench.open().project("p")
+    try await withThrowingDiscardingTaskGroup { group in
+      for _ in 0..<20 { group.addTask { _ = try await models.register("m", new) } }
+    }
+    #expect(try await models.versions(of: "m").map(\.number) == Array((1...20).reversed()))
+    #expect(bench.link("models/m/latest") == "20")
+    for _ in 0..<10 {
+      try await withThrowingDiscardingTaskGroup { group in
+        for number in 1...10 as ClosedRange<Int64> {
+          group.addTask {
+            try await models.setAlias("best", of: "m", to: number)
+            if number % 3 == 0 { try await models.deleteAlias("best", of: "m") }
+          }
+        }
+      }
+      let alias = try await models.model("m").aliases.first
+      #expect(bench.link("models/m/best") == alias.map { String($0.version) })
+    }
+    try await withThrowingDiscardingTaskGroup { group in
+      for number in 1...19 as ClosedRange<Int64> {
+        group.addTask { _ = try await models.removeVersion(number, of: "m") }
+      }
+    }
+    #expect(bench.read("models/m/19/model.txt") == nil && bench.read("models/m/20/model.txt") == "first")
+  }
+
   @Test func stagesMoveOthersOutWhereThatIsAskedFor() async throws {
     let bench = try Bench()
     let models = try bench.open().project("p")

@@ -55,7 +55,7 @@ struct ModelShow: AsyncParsableCommand {
         ("aliases", version.aliases.isEmpty ? nil : version.aliases.joined(separator: " ")),
         ("tags", tagText(version.tags)), ("path", version.path), ("source", version.source), ("job", version.job),
         ("workspace", version.workspaceSnapshot.map { "snapshot \($0)" }), ("image", version.imageDigest),
-        ("run", version.run), ("parent", version.parent),
+        ("run", version.run), ("logged model", version.loggedModel), ("parent", version.parent),
         ("files", version.files.map { "\($0)\(version.bytes.map { ", " + describe(bytes: $0) } ?? "")" }),
         ("sha256", version.digest), ("created", describe(time: version.createdNanoseconds)),
         ("formats", content.map { $0.formats.map(\.rawValue).joined(separator: ", ") }),
