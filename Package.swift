@@ -116,6 +116,13 @@ let platform: [Target] = [
   .target(
     name: "Tokens", dependencies: ["Chunks", "ControlDatabase", "Linux"], path: "Sources/Platform/Tokens",
     swiftSettings: settings),
+  .target(name: "DeploymentStates", path: "Sources/Platform/DeploymentStates", swiftSettings: settings),
+  .target(
+    name: "Deployments",
+    dependencies: [
+      "CCrypto", "Chunks", "Containers", "ControlDatabase", "DeploymentStates", "Linux", "Records", "Sockets", grdb,
+      logging,
+    ], path: "Sources/Platform/Deployments", swiftSettings: settings),
   .target(
     name: "Projects", dependencies: ["ControlDatabase"], path: "Sources/Platform/Projects", swiftSettings: settings),
 ]
@@ -126,7 +133,7 @@ let interface: [Target] = [
   .target(
     name: "Workspace", dependencies: ["Chunks", "Linux"], path: "Sources/Interface/Workspace", swiftSettings: settings),
   .target(
-    name: "API", dependencies: ["JobStates", "ModelFormats", "StorageAPI", "UnixHTTP", "Wire"],
+    name: "API", dependencies: ["DeploymentStates", "JobStates", "ModelFormats", "StorageAPI", "UnixHTTP", "Wire"],
     path: "Sources/Interface/API",
     swiftSettings: settings),
   .target(
@@ -147,22 +154,22 @@ let interface: [Target] = [
   .target(
     name: "ControlAPI",
     dependencies: [
-      "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlDatabase", "GPUs", "HTTPService",
-      "HostChecks", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelFormats", "ModelRepository", "Projects",
-      "StorageAPI", "Tokens", "Tracker", "UnixHTTP", "WebPage", "Wire",
+      "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlDatabase", "DeploymentStates",
+      "Deployments", "GPUs", "HTTPService", "HostChecks", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelFormats",
+      "ModelRepository", "Projects", "StorageAPI", "Tokens", "Tracker", "UnixHTTP", "WebPage", "Wire",
     ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
   .executableTarget(
     name: "cairnd",
     dependencies: [
-      "CLinux", "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "GPUs", "HTTPService",
-      "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelRepository", "Projects", "StorageAPI", "Tokens", "Tracker",
-      "UnixHTTP", "Webhooks", "Wire", argumentParser, logging,
+      "CLinux", "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon", "Deployments", "GPUs",
+      "HTTPService", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelRepository", "Projects", "StorageAPI", "Tokens",
+      "Tracker", "UnixHTTP", "Webhooks", "Wire", argumentParser, logging,
     ], path: "Sources/Interface/cairnd", swiftSettings: settings),
   .executableTarget(
     name: "cairn",
     dependencies: [
-      "API", "Chunks", "Configuration", "Containers", "Daemon", "HostChecks", "JobStates", "Linux", "ModelFormats",
-      "StorageAPI", "UnixHTTP", "Wire", "Workspace", argumentParser,
+      "API", "Chunks", "Configuration", "Containers", "Daemon", "DeploymentStates", "HostChecks", "JobStates", "Linux",
+      "ModelFormats", "StorageAPI", "UnixHTTP", "Wire", "Workspace", argumentParser,
     ], path: "Sources/Interface/cairn", swiftSettings: settings),
 ]
 
@@ -266,6 +273,9 @@ let tests: [Target] = [
   .testTarget(
     name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates", "Records"],
     path: "Tests/Platform/ControlDatabaseTests", swiftSettings: settings),
+  .testTarget(
+    name: "DeploymentsTests", dependencies: ["ControlDatabase", "DeploymentStates", "Deployments"],
+    path: "Tests/Platform/DeploymentsTests", swiftSettings: settings),
   .testTarget(
     name: "ContainersTests", dependencies: ["Containers"], path: "Tests/Platform/ContainersTests",
     swiftSettings: settings),

@@ -198,7 +198,7 @@ public struct CairnClient: Sendable {
 
   /// Reads an answer of one JSON value a line. The daemon cannot change its status once lines are on
   /// their way, so what goes wrong then comes as a last line, a ``StreamFailure``.
-  private func lines<Line: Decodable>(of target: String, _ body: (Line) async throws -> Void) async throws {
+  func lines<Line: Decodable>(of target: String, _ body: (Line) async throws -> Void) async throws {
     let response = try await http.request("GET", target, idleSeconds: nil)
     try await response.throwIfRefused()
     for try await line in response.body.lines where !line.isEmpty {

@@ -1,5 +1,6 @@
 public import Configuration
 import ControlDatabase
+public import Deployments
 public import HTTPService
 public import Jobs
 import Linux
@@ -24,11 +25,13 @@ public struct ControlAPI: Sendable {
   let tokens: TokenService
   let tracker: Tracker
   let mlflow: MLflowAPI
+  let deployments: DeploymentService
   let started = ContinuousClock.now
 
   public init(
     configuration: Configuration, version: String, jobs: JobService, projects: ProjectService,
-    models: ModelRepository, storage: StorageClient, tokens: TokenService, tracker: Tracker, mlflow: MLflowAPI
+    models: ModelRepository, storage: StorageClient, tokens: TokenService, tracker: Tracker, mlflow: MLflowAPI,
+    deployments: DeploymentService
   ) {
     self.configuration = configuration
     self.version = version
@@ -39,6 +42,7 @@ public struct ControlAPI: Sendable {
     self.tokens = tokens
     self.tracker = tracker
     self.mlflow = mlflow
+    self.deployments = deployments
   }
 
   /// The routes of the Unix socket, whose users are trusted.
@@ -53,6 +57,7 @@ public struct ControlAPI: Sendable {
     addSystemRoutes(to: &routes)
     addTokenRoutes(to: &routes)
     addRunRoutes(to: &routes)
+    addDeploymentRoutes(to: &routes)
     return routes.router
   }
 

@@ -3,6 +3,7 @@ import Containers
 import ControlAPI
 import ControlDatabase
 import Daemon
+import Deployments
 @preconcurrency import Dispatch
 import GPUs
 import Glibc
@@ -68,16 +69,22 @@ struct ControlServer {
       podman: podman, gpus: try await GPUInventory.find(),
       storage: StorageOfJobs(client: storage, mount: configuration.storage.mount),
       tracking: TrackingOfJobs(tokens: tokens, tracker: tracker, address: doorOfJobs.url), logger: logger)
+    let deployments = try DeploymentService(
+      configuration: DeploymentConfiguration(
+        directory: directory, proxyDirectory: configuration.proxyDirectory,
+        listen: configuration.deployments.listen.map { "\($0)" }, mount: configuration.storage.mount,
+        maskedPaths: maskedPaths),
+      podman: podman, models: MountedModels(mount: configuration.storage.mount), logger: logger)
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,
-      storage: storage, tokens: tokens, tracker: tracker, mlflow: mlflow)
-    try await serve(api, jobs, models, webhooks, doorOfJobs.service, until: signals)
+      storage: storage, tokens: tokens, tracker: tracker, mlflow: mlflow, deployments: deployments)
+    try await serve(api, jobs, models, webhooks, deployments, doorOfJobs.service, until: signals)
   }
 
   /// Runs jobs and answers until a signal comes or one of these ends by a fault.
   private func serve(
     _ api: ControlAPI, _ jobs: JobService, _ models: ModelRepository, _ webhooks: WebhookService,
-    _ doorOfJobs: HTTPService, until signals: Signals
+    _ deployments: DeploymentService, _ doorOfJobs: HTTPService, until signals: Signals
   ) async throws {
     var servers = [
       HTTPService(
@@ -95,6 +102,7 @@ struct ControlServer {
       group.addTask { await Result { try await jobs.run() } }
       group.addTask { await Result { try await models.run() } }
       group.addTask { await Result { try await webhooks.run() } }
+      group.addTask { await Result { try await deployments.run() } }
       group.addTask {
         await signals.first()
         return .success(())

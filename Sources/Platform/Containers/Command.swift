@@ -2,15 +2,15 @@ import Subprocess
 import SystemPackage
 
 /// Runs a program to its end and returns what it said.
-struct Command: Sendable {
-  struct Result: Sendable {
+public struct Command: Sendable {
+  public struct Result: Sendable {
     /// 128 and the signal's number where a signal ended it.
-    let status: Int32
-    let output: String
-    let error: String
+    public let status: Int32
+    public let output: String
+    public let error: String
 
     /// What it complained of, as one line.
-    var complaint: String {
+    public var complaint: String {
       let text = error.isEmpty ? output : error
       let lines = text.split(whereSeparator: \.isNewline).map(String.init)
       let complaint = lines.last { $0.hasPrefix("Error:") } ?? lines.last ?? "exit status \(status)"
@@ -18,14 +18,15 @@ struct Command: Sendable {
     }
   }
 
-  struct TimeLimitExceeded: Error {}
+  public struct TimeLimitExceeded: Error {}
 
   /// The most that a program may say.
   private static let outputLimit = 16 << 20
 
   /// - Parameter directory: where the program runs.
   /// - Throws: ``TimeLimitExceeded``; `SubprocessError` where there is no such program.
-  static func run(_ arguments: [String], in directory: String = "/", timeLimit: Duration) async throws -> Result {
+  public static func run(_ arguments: [String], in directory: String = "/", timeLimit: Duration) async throws -> Result
+  {
     try await withThrowingTaskGroup(of: Result.self) { group in
       group.addTask { try await run(arguments, directory) }
       group.addTask {

@@ -39,7 +39,10 @@ public struct ContainerSpecification: Hashable, Sendable {
   public var name: String
   public var root: Root
   public var command: [String]
-  public var workingDirectory: String
+  /// Whether the image's own entry point runs, with `command` as its arguments.
+  public var keepsEntryPoint = false
+  /// nil: the image's.
+  public var workingDirectory: String?
   public var environment: [String: String]
   public var mounts: [Mount]
   public var labels: [String: String]
@@ -54,7 +57,7 @@ public struct ContainerSpecification: Hashable, Sendable {
   public var user: String?
 
   public init(
-    name: String, root: Root, command: [String], workingDirectory: String, environment: [String: String] = [:],
+    name: String, root: Root, command: [String], workingDirectory: String?, environment: [String: String] = [:],
     mounts: [Mount] = [], labels: [String: String] = [:], logPath: String, environmentPath: String,
     cpus: Double? = nil, memoryBytes: UInt64? = nil, gpus: [String] = [], user: String? = nil
   ) {
@@ -79,8 +82,9 @@ public struct ContainerSpecification: Hashable, Sendable {
       "--detach", "--name", name, "--pull", "never", "--systemd", "false", "--sdnotify", "ignore",
       "--log-driver", "k8s-file", "--log-opt", "path=\(logPath)",
       "--network", host.network.rawValue, "--shm-size", "\(sharedMemoryBytes)b",
-      "--workdir", workingDirectory, "--env-file", environmentPath,
+      "--env-file", environmentPath,
     ]
+    if let workingDirectory { arguments += ["--workdir", workingDirectory] }
     arguments += limits.arguments
     if host.hasInit { arguments.append("--init") }
     // Enough for any training, too few for a fork bomb to take the host with it.
@@ -101,7 +105,7 @@ public struct ContainerSpecification: Hashable, Sendable {
     }
     // podman takes the first word that is no option for the image, and an empty entry point for none:
     // an image's own would otherwise get the command as its arguments.
-    arguments += ["--entrypoint", ""]
+    if !keepsEntryPoint { arguments += ["--entrypoint", ""] }
     switch root {
     case .image(let image): arguments.append(image)
     case .directory(let path): arguments += ["--rootfs", path]

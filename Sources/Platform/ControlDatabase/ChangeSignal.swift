@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Tells any number of listeners that something has changed.
-final class ChangeSignal: Sendable {
+public final class ChangeSignal: Sendable {
   private struct State {
     var listeners: [Int: AsyncStream<Void>.Continuation] = [:]
     var next = 0
@@ -9,7 +9,9 @@ final class ChangeSignal: Sendable {
 
   private let state = Mutex(State())
 
-  func subscribe() -> AsyncStream<Void> {
+  public init() {}
+
+  public func subscribe() -> AsyncStream<Void> {
     // One signal that waits is enough: it says to look again.
     let (stream, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     let key = state.withLock {
@@ -24,7 +26,7 @@ final class ChangeSignal: Sendable {
     return stream
   }
 
-  func notify() {
+  public func notify() {
     let listeners = state.withLock { Array($0.listeners.values) }
     for listener in listeners { listener.yield() }
   }

@@ -99,7 +99,7 @@ extension Configuration {
   /// What no single value shows: paths that are in each other's way.
   func check(place: String) throws(ConfigurationError) {
     // sockaddr_un has room for 107 bytes and a NUL.
-    let longest = max(Self.storageSocketName.utf8.count, Self.controlSocketName.utf8.count) + 1
+    let longest = Self.longestSocketName.utf8.count + 1
     guard runDirectory.utf8.count + longest <= 107 else {
       throw ConfigurationError(
         place: place,

@@ -28,6 +28,11 @@ public struct Configuration: Equatable, Sendable {
     case `private`
   }
 
+  public struct Deployments: Equatable, Sendable {
+    /// Where HAProxy listens for the requests of deployments; nil: nowhere.
+    public var listen: ListenAddress? = ListenAddress(host: "127.0.0.1", port: 7071)
+  }
+
   public enum Authentication: String, Equatable, Sendable {
     /// A token, as `cairn token create` prints one.
     case token
@@ -42,6 +47,7 @@ public struct Configuration: Equatable, Sendable {
   public var runDirectory = "/run/cairn"
   public var storage = Storage()
   public var control = Control()
+  public var deployments = Deployments()
 
   public init() {}
 
@@ -50,8 +56,13 @@ public struct Configuration: Equatable, Sendable {
   /// `cairnd` listens here.
   public var controlSocket: String { runDirectory + "/" + Self.controlSocketName }
 
+  /// HAProxy's configuration and sockets.
+  public var proxyDirectory: String { runDirectory + "/haproxy" }
+
   static let storageSocketName = "storage.sock"
   static let controlSocketName = "cairn.sock"
+  /// HAProxy binds a socket under a name with its process's number in it, and then renames it.
+  static let longestSocketName = "haproxy/runtime.sock.4194304.tmp"
 }
 
 /// An address and a port to listen on for TCP.

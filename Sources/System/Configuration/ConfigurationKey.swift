@@ -10,6 +10,7 @@ enum ConfigurationKey: String, CaseIterable {
   case controlListen = "control.listen"
   case controlAuth = "control.auth"
   case controlWebhooks = "control.webhooks"
+  case deploymentsListen = "deployments.listen"
 
   /// The variable that overrides it, such as `CAIRN_STORAGE_DIR` for `storage.dir`.
   var variable: String {
@@ -25,6 +26,7 @@ enum ConfigurationKey: String, CaseIterable {
     case .storagePersistentMount: configuration.storage.persistentMount = text == nil ? nil : try path(text)
     case .controlDir: configuration.control.directory = try path(text)
     case .controlListen: configuration.control.listen = text == nil ? nil : try address(text)
+    case .deploymentsListen: configuration.deployments.listen = text == nil ? nil : try address(text)
     case .controlAuth: configuration.control.authentication = try authentication(text)
     case .controlWebhooks: configuration.control.webhooks = try webhooks(text)
     }

@@ -14,7 +14,7 @@ struct SystemUp: AsyncParsableCommand {
     commandName: "up", abstract: "Run both daemons in the foreground, until Ctrl-C.",
     discussion: """
       Prints one line when Cairn is ready. A daemon that ends unexpectedly is started again. Ctrl-C or \
-      SIGTERM stops the jobs that run, then both daemons, and leaves nothing mounted.
+      SIGTERM stops the jobs and deployments that run, then both daemons, and leaves nothing mounted.
       """)
 
   @Option(help: ArgumentHelp("The configuration; by default /etc/cairn/cairn.yaml, if it is there.", valueName: "file"))
@@ -142,7 +142,10 @@ private struct Supervisor {
       failure = error
     }
     if let control {
-      if failure == nil { await stopJobs() }
+      if failure == nil {
+        await stopJobs()
+        await stopDeployments()
+      }
       _ = await control.stop(within: Self.stopLimit)
     }
     if !(await storage.stop(within: Self.stopLimit)) && failure == nil {
@@ -205,6 +208,15 @@ private struct Supervisor {
       try await waiting.value
     } catch {
       Terminal.complain("cairn: not all jobs could be stopped: \(error)")
+    }
+  }
+
+  /// Their replicas and their proxy would outlive the daemons too. What is wanted stays written down.
+  private func stopDeployments() async {
+    do {
+      try await CairnClient(socket: configuration.controlSocket).suspendDeployments()
+    } catch {
+      Terminal.complain("cairn: not all deployments could be stopped: \(error)")
     }
   }
 }

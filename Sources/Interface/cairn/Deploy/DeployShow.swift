@@ -1,0 +1,67 @@
+import API
+import ArgumentParser
+import DeploymentStates
+import Linux
+
+struct DeployShow: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show", abstract: "Show all about a deployment: replicas, revisions, traffic, events.")
+
+  @OptionGroup var connection: ConnectionOptions
+  @OptionGroup var output: OutputOptions
+
+  @Argument(help: "The deployment's name.")
+  var name: String
+
+  func run() async throws {
+    let details = try await connection.client.deployment(name)
+    if output.json { return try Terminal.print(json: details) }
+    let deployment = details.deployment
+    let traffic = deployment.traffic
+    let scaling = deployment.scaling
+    Terminal.print(
+      listing([
+        ("name", deployment.name), ("state", deployment.state.rawValue), ("detail", deployment.detail),
+        ("url", deployment.url), ("model", deployment.model), ("image", deployment.image),
+        ("revision", "\(deployment.revision)"), ("serving", deployment.stableRevision.map { "\($0)" }),
+        ("canary", deployment.canaryPercent.map { "\($0) %" }),
+        ("replicas", "\(deployment.readyReplicas) of \(deployment.replicas) ready"),
+        (
+          "scaling",
+          scaling.minimum == scaling.maximum
+            ? nil : "\(scaling.minimum) to \(scaling.maximum), \(scaling.targetInFlight) requests in flight each"
+        ),
+        ("authentication", deployment.authentication),
+        ("requests", "\(traffic.requests), \((traffic.rate * 10).rounded() / 10) a second"),
+        (
+          "answers",
+          traffic.statuses.isEmpty
+            ? nil : traffic.statuses.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
+        ),
+        ("latency", traffic.p50Milliseconds.map { "half within \($0) ms" }),
+        ("latency (99 %)", traffic.p99Milliseconds.map { "within \($0) ms" }),
+        ("created", describe(time: deployment.createdNanoseconds)),
+      ]))
+    var replicas = Table(
+      ("REPLICA", .left), ("REVISION", .right), ("STATE", .left), ("STARTS", .right), ("ADDRESS", .left),
+      ("DETAIL", .left))
+    for replica in details.replicas {
+      replicas.add(
+        replica.id, "\(replica.revision)", replica.state.rawValue, "\(replica.attempt)", replica.address ?? "",
+        replica.detail ?? "")
+    }
+    if !details.replicas.isEmpty { Terminal.print("\n" + replicas.text) }
+    var revisions = Table(("REVISION", .right), ("MADE", .left), ("DIGEST", .left), ("MODEL", .left), ("IMAGE", .left))
+    for revision in details.revisions {
+      revisions.add(
+        "\(revision.number)", describe(time: revision.createdNanoseconds), String(revision.digest.prefix(12)),
+        revision.model ?? "", revision.image)
+    }
+    Terminal.print("\n" + revisions.text)
+    var events = Table(("WHEN", .left), ("EVENT", .left), ("DETAIL", .left))
+    for event in details.events.suffix(10) {
+      events.add(describe(time: event.timeNanoseconds), event.kind, event.detail ?? "")
+    }
+    Terminal.print("\n" + events.text)
+  }
+}

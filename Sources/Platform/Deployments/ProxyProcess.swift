@@ -1,0 +1,157 @@
+import Containers
+import FoundationEssentials
+import Glibc
+import Linux
+
+/// HAProxy's processes: a master and its workers, which outlive this one.
+struct ProxyProcess: Sendable {
+  /// What HAProxy could not be brought to do.
+  struct Failure: Error, CustomStringConvertible {
+    let tried: String
+    let cause: String
+
+    var description: String { "HAProxy could not \(tried): \(cause)" }
+  }
+
+  private static let answerLimit = 16 << 20
+
+  let directory: String
+
+  private func path(_ name: String) -> String { "\(directory)/\(name)" }
+
+  /// Whom its workers run as: Debian's package makes the user. nil: whoever starts them.
+  static func workerUser() -> String? { getpwnam("haproxy") != nil && geteuid() == 0 ? "haproxy" : nil }
+
+  /// Writes the files that it is started with or reloaded from.
+  func write(configuration: String) throws {
+    try writeWhole(path(ProxyConfiguration.holdScriptFile), holdScript)
+    try writeWhole(path(ProxyConfiguration.configurationFile), configuration)
+  }
+
+  /// Starts it. It is a session of its own, so it goes on when this process ends.
+  func start() async throws {
+    // What a killed one has left; a master does not start where they are.
+    for name in [ProxyConfiguration.masterSocket, ProxyConfiguration.runtimeSocket] { unlink(path(name)) }
+    try await run(
+      "start",
+      [
+        "haproxy", "-W", "-D", "-S", path(ProxyConfiguration.masterSocket) + ",mode,600", "-f",
+        path(ProxyConfiguration.configurationFile),
+      ])
+  }
+
+  /// Whether the configuration file can be used; throws what is wrong with it.
+  func checkConfiguration() async throws {
+    try await run("use its configuration", ["haproxy", "-c", "-q", "-f", path(ProxyConfiguration.configurationFile)])
+  }
+
+  /// Has new workers take over; returns when one does. Those before end with their last request.
+  func reload() async throws {
+    try await checkConfiguration()
+    let before = try await processes()
+    _ = try await ask("reload", at: ProxyConfiguration.masterSocket)
+    let deadline = ContinuousClock.now + .seconds(30)
+    while ContinuousClock.now < deadline {
+      // The master starts itself anew: for a moment nobody answers.
+      if let now = try? await processes() {
+        if now.failedReloads > before.failedReloads { break }
+        if let worker = now.worker, worker != before.worker, try await isReady() { return }
+      }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    throw Failure(tried: "reload", cause: "no new worker came up; its messages are in the system's log")
+  }
+
+  /// Whether a worker answers.
+  func isReady() async throws -> Bool {
+    do {
+      return try await !ask("show info").isEmpty
+    } catch let error as SystemError where error.code == ENOENT || error.code == ECONNREFUSED {
+      return false
+    }
+  }
+
+  /// The `description` of the configuration that runs; nil: nothing runs.
+  func runningDescription() async throws -> String? {
+    guard try await isReady() else { return nil }
+    let prefix = "description: "
+    return try await ask("show info").split(separator: "\n").first { $0.hasPrefix(prefix) }
+      .map { String($0.dropFirst(prefix.count)) }
+  }
+
+  func processes() async throws -> ProxyProcesses {
+    ProxyProcesses(parsing: try await ask("show proc", at: ProxyConfiguration.masterSocket))
+  }
+
+  /// Carries commands out at the worker that takes new connections. Returns what it answers.
+  func ask(_ command: String) async throws -> String { try await ask(command, at: ProxyConfiguration.runtimeSocket) }
+
+  /// Carries a command out at a worker that a reload has replaced; nil: it has ended.
+  func ask(_ command: String, oldWorker pid: Int32) async throws -> String? {
+    let answer = try await ask("@!\(pid) \(command)", at: ProxyConfiguration.masterSocket)
+    return answer.hasPrefix("Can't find the target") ? nil : answer
+  }
+
+  private func ask(_ command: String, at socket: String) async throws -> String {
+    let connection = try await ClientSocket(.unix(path: path(socket)), seconds: 10)
+    try await connection.send(command + "\n")
+    return String(decoding: try await connection.receive(atLeast: Self.answerLimit), as: UTF8.self)
+  }
+
+  /// Ends it with all its connections. Does nothing where none runs.
+  func stop() async throws {
+    guard let pid = try await masterPID() else { return }
+    kill(pid, SIGTERM)
+    let deadline = ContinuousClock.now + .seconds(10)
+    while kill(pid, 0) == 0 {
+      if ContinuousClock.now > deadline { kill(pid, SIGKILL) }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+    let sockets = [
+      ProxyConfiguration.masterSocket, ProxyConfiguration.runtimeSocket, ProxyConfiguration.serveSocket,
+    ]
+    for name in sockets { unlink(path(name)) }
+  }
+
+  private func masterPID() async throws -> Int32? {
+    do {
+      return try await processes().master
+    } catch let error as SystemError where error.code == ENOENT || error.code == ECONNREFUSED {
+      return nil
+    }
+  }
+
+  private func run(_ tried: String, _ words: [String]) async throws {
+    do {
+      let result = try await Command.run(words, timeLimit: .seconds(30))
+      // The first alert names the line; what comes after follows from it.
+      let alerts = (result.error + result.output).split(separator: "\n").filter { $0.contains("[ALERT]") }
+      guard result.status == 0 else {
+        throw Failure(tried: tried, cause: alerts.first.map(String.init) ?? result.complaint)
+      }
+    } catch is Command.TimeLimitExceeded {
+      throw Failure(tried: tried, cause: "it did not return within 30 s")
+    } catch let error as Failure {
+      throw error
+    } catch is CancellationError {
+      throw CancellationError()
+    } catch {
+      throw Failure(tried: tried, cause: "\(error); `apt-get install haproxy` brings it")
+    }
+  }
+}
+
+/// Writes a file that only root reads, as a whole or not at all.
+func writeWhole(_ path: String, _ text: String) throws {
+  let temporary = path + ".new"
+  let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+  guard descriptor >= 0 else { throw SystemError("open", temporary) }
+  defer { close(descriptor) }
+  var rest = Array(text.utf8)[...]
+  while !rest.isEmpty {
+    let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    guard count > 0 else { throw SystemError("write", temporary) }
+    rest = rest.dropFirst(count)
+  }
+  guard rename(temporary, path) == 0 else { throw SystemError("rename", path) }
+}

@@ -1,0 +1,83 @@
+"""What the tests deploy: an HTTP/1.1 server of the standard library that tells who answered.
+
+GET  /who          revision, replica and model
+GET  /path         the path as it came here
+GET  /slow?SECONDS answers after so long
+GET  /stream       five lines, one every 100 ms
+GET  /headers      the request's headers
+POST /echo         the number of bytes that came
+GET  /exit         ends the process
+"""
+
+import http.server
+import json
+import os
+import socketserver
+import sys
+import time
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16
+
+    def answer(self, value, status=200):
+        body = (value if isinstance(value, str) else json.dumps(value)).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        if path == "/who":
+            model = os.environ.get("CAIRN_MODEL_PATH")
+            self.answer({
+                "revision": os.environ["CAIRN_REVISION"],
+                "replica": os.environ["CAIRN_REPLICA"],
+                "message": os.environ.get("MESSAGE"),
+                "model": sorted(os.listdir(model)) if model else None,
+            })
+        elif path == "/slow":
+            time.sleep(float(query or "1"))
+            self.answer("slow")
+        elif path == "/stream":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for number in range(5):
+                line = f"{number}\n".encode()
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
+                self.wfile.flush()
+                time.sleep(0.1)
+            self.wfile.write(b"0\r\n\r\n")
+        elif path == "/headers":
+            self.answer({name.lower(): value for name, value in self.headers.items()})
+        elif path == "/exit":
+            os._exit(3)
+        elif path == "/ready":
+            self.answer("ready")
+        else:
+            self.answer(self.path)
+
+    def do_POST(self):
+        left = int(self.headers["Content-Length"])
+        count = 0
+        while count < left:
+            count += len(self.rfile.read(min(left - count, 1 << 20)))
+        self.answer(str(count))
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    request_queue_size = 512
+    daemon_threads = True
+
+
+time.sleep(float(os.environ.get("START_SECONDS", "0")))
+if os.environ.get("BROKEN"):
+    sys.exit("broken on purpose")
+print("serving", flush=True)
+Server((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
