@@ -76,6 +76,9 @@ final class ClientSocket: Sendable {
     }
   }
 
+  /// Tells the other side that nothing more comes.
+  func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
+
   /// What comes until the other side closes, or until there are so many bytes or somewhat more. What is left unread
   /// resets the connection when it closes.
   func receive(atLeast least: Int) async throws -> [UInt8] {

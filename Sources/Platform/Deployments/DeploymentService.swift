@@ -221,7 +221,8 @@ public actor DeploymentService {
       deployments.append(
         ProxyDeployment(
           name: deployment.name, interface: target.specification.interface, lock: deployment.lock,
-          holdLimit: deployment.isRemoving ? 0 : deployment.scaling.holdLimit,
+          // Where no replica may come there is nothing to wait for.
+          holdLimit: deployment.scaling.maximum == 0 ? 0 : deployment.scaling.holdLimit,
           holdSeconds: deployment.scaling.holdSeconds,
           mayBeZero: deployment.scaling.minimum == 0 && deployment.scaling.maximum > 0, servers: servers))
     }

@@ -97,8 +97,11 @@ extension ProxyConfiguration {
       option redispatch 1
       option forwardfor
       option http-no-delay
+      # A worker that a reload has replaced answers one more request on each idle connection before it closes it:
+      # closing at once would meet requests that are on their way.
+      option idle-close-on-response
       option splice-auto
-      timeout connect 2s
+      timeout connect 1s
       timeout http-request 10s
       timeout http-keep-alive 60s
       timeout queue 60s

@@ -95,6 +95,8 @@ struct ProxyProcess: Sendable {
   private func ask(_ command: String, at socket: String) async throws -> String {
     let connection = try await ClientSocket(.unix(path: path(socket)), seconds: 10)
     try await connection.send(command + "\n")
+    // The master would wait for another command.
+    connection.finishSending()
     return String(decoding: try await connection.receive(atLeast: Self.answerLimit), as: UTF8.self)
   }
 
