@@ -37,6 +37,13 @@ final class ClientSocket: Sendable {
     var size = socklen_t(MemoryLayout<Int32>.size)
     if getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size) != 0 { throw SystemError("getsockopt", name) }
     if code != 0 { throw SystemError("connect", name, code) }
+    var peer = sockaddr_storage()
+    size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let status = withUnsafeMutablePointer(to: &peer) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &size) }
+    }
+    // No error is left where something else has taken it; then there is no peer.
+    if status != 0 { throw SystemError("connect", name) }
   }
 
   deinit { if descriptor >= 0 { close(descriptor) } }

@@ -47,6 +47,8 @@ public actor DeploymentService {
   /// Requests that each deployment had had when they were last counted.
   private var requestCounts: [String: Int] = [:]
   private var isSuspended = false
+  /// The last replica has gone after ``suspend()``, and the proxy with it.
+  private var isStopped = false
   /// What keeps the proxy from serving; nil: nothing.
   private(set) var proxyFault: String?
 
@@ -95,6 +97,7 @@ public actor DeploymentService {
     isSuspended = true
     database.announceChange()
     while try await !database.replicas().isEmpty || !running.isEmpty { try await Task.sleep(for: .milliseconds(20)) }
+    isStopped = true
     try await plane.stop()
   }
 
@@ -191,7 +194,7 @@ public actor DeploymentService {
   private func applyToProxy() async {
     do {
       let wanted = try await proxyConfiguration()
-      if isSuspended { return }
+      if isStopped { return }
       if wanted.deployments.isEmpty { try await plane.stop() } else { try await plane.apply(wanted) }
       proxyFault = nil
     } catch is CancellationError {

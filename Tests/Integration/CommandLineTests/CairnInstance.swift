@@ -16,6 +16,8 @@ final class CairnInstance {
   }
 
   let directory: String
+  /// Where HAProxy serves its deployments.
+  let servePort: UInt16
   private var cleanups: [() -> Void] = []
   private var daemons: Process?
   private(set) var log = ""
@@ -46,6 +48,8 @@ final class CairnInstance {
   private init(listens: Bool) throws {
     guard geteuid() == 0 else { throw Problem(description: "these tests mount file systems: run them as root") }
     directory = "/tmp/cairn-cli." + UUID().uuidString.prefix(8)
+    // Below the range that the kernel gives out. One that is taken is told by the test's failure.
+    servePort = UInt16.random(in: 20_000..<30_000)
     port = listens ? try Self.freePort() : nil
     try FileManager.default.createDirectory(atPath: directory + "/project", withIntermediateDirectories: true)
     cleanups.append { [directory] in try? FileManager.default.removeItem(atPath: directory) }
@@ -58,6 +62,8 @@ final class CairnInstance {
     control:
       dir: \(directory)/control
       listen: \(port.map { "127.0.0.1:\($0)" } ?? "null")
+    deployments:
+      listen: 127.0.0.1:\(servePort)
     """.write(toFile: configuration, atomically: true, encoding: .utf8)
     _ = FileManager.default.createFile(atPath: daemonLog, contents: nil)
   }
@@ -154,6 +160,15 @@ final class CairnInstance {
       let value = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
     else { throw Problem(description: "\(arguments): \(outcome)") }
     return value
+  }
+
+  /// What the API answers on its Unix socket.
+  func call(_ method: String, _ target: String, _ body: String) throws -> String {
+    try RunningCommand(
+      program: "/usr/bin/curl",
+      arguments: ["--silent", "--unix-socket", socket, "--request", method, "--data", body, "http://cairn" + target],
+      directory: directory, environment: [:]
+    ).finish().output
   }
 
   func state(of job: String) throws -> String? {

@@ -7,6 +7,7 @@ GET  /stream       five lines, one every 100 ms
 GET  /headers      the request's headers
 POST /echo         the number of bytes that came
 GET  /exit         ends the process
+GET  /upgrade      becomes a connection that sends every byte back
 """
 
 import http.server
@@ -55,6 +56,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer({name.lower(): value for name, value in self.headers.items()})
         elif path == "/exit":
             os._exit(3)
+        elif path == "/upgrade":
+            self.send_response(101)
+            self.send_header("Upgrade", "echo")
+            self.send_header("Connection", "Upgrade")
+            self.end_headers()
+            self.wfile.flush()
+            while received := self.connection.recv(1 << 16):
+                self.connection.sendall(received)
+            self.close_connection = True
         elif path == "/ready":
             self.answer("ready")
         else:
