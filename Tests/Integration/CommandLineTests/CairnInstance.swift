@@ -162,15 +162,6 @@ final class CairnInstance {
     return value
   }
 
-  /// What the API answers on its Unix socket.
-  func call(_ method: String, _ target: String, _ body: String) throws -> String {
-    try RunningCommand(
-      program: "/usr/bin/curl",
-      arguments: ["--silent", "--unix-socket", socket, "--request", method, "--data", body, "http://cairn" + target],
-      directory: directory, environment: [:]
-    ).finish().output
-  }
-
   func state(of job: String) throws -> String? {
     (try json("job", "show", job)["job"] as? [String: Any])?["state"] as? String
   }
