@@ -166,9 +166,8 @@ let interface: [Target] = [
     name: "cairnd",
     dependencies: [
       "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon",
-      "Deployments", "GPUs",
-      "HTTPService", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelRepository", "Projects", "StorageAPI",
-      "TensorBoard", "Tokens",
+      "Deployments", "GPUs", "HTTPService", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelRepository", "Projects",
+      "StorageAPI", "TensorBoard", "Tokens",
       "Tracker", "UnixHTTP", "Webhooks", "Wire", argumentParser, logging,
     ], path: "Sources/Interface/cairnd", swiftSettings: settings),
   .executableTarget(

@@ -77,7 +77,8 @@ struct ControlServer {
         directory: directory, proxyDirectory: configuration.proxyDirectory,
         listen: configuration.deployments.listen.map { "\($0)" }, mount: configuration.storage.mount,
         maskedPaths: maskedPaths),
-      podman: podman, models: MountedModels(mount: configuration.storage.mount), logger: logger)
+      podman: podman,
+      models: ModelsOfDeployments(models: models, storage: storage, mount: configuration.storage.mount), logger: logger)
     let metrics = SystemMetrics(database: database, podman: podman, tracker: tracker, logger: logger)
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,

@@ -52,7 +52,7 @@ extension DeploymentService {
     try check(request.scaling, name: name)
     try check(request.rollout, name: name)
     try checkServing(request.specification, name: name)
-    let model = try await resolve(request.specification.model)
+    let model = try await take(request.specification.model, for: name)
     let credentials = Credentials.make(request.authentication)
     _ = try await database.addDeployment(
       name, request.specification, model: model, scaling: request.scaling, rollout: request.rollout,
@@ -77,7 +77,7 @@ extension DeploymentService {
     try check(rollout, name: name)
     try checkServing(specification, name: name)
     _ = try await database.update(
-      name, specification, model: try await resolve(specification.model), rollout: rollout)
+      name, specification, model: try await take(specification.model, for: name), rollout: rollout)
     return try await report(name)
   }
 
@@ -188,9 +188,9 @@ extension DeploymentService {
     try await database.events(of: name, limit: limit)
   }
 
-  private func resolve(_ model: String?) async throws -> ModelDirectory? {
+  private func take(_ model: String?, for name: String) async throws -> ModelDirectory? {
     guard let model else { return nil }
-    return try await models.resolve(model)
+    return try await models.take(model, for: name)
   }
 
   private func checkServing(_ specification: DeploymentSpecification, name: String) throws {

@@ -183,8 +183,10 @@ public actor DeploymentService {
   }
 
   private func forget(_ name: String) async throws {
-    try await database.removeDeployment(name)
     try configuration.files.remove(name)
+    // The record last: whatever fails before is tried again.
+    try await models.giveBack(name)
+    try await database.removeDeployment(name)
     await accessLog.forget(name)
     autoscalers[name] = nil
     requestCounts[name] = nil

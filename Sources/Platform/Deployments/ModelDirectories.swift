@@ -1,7 +1,3 @@
-import ControlDatabase
-import FoundationEssentials
-import Glibc
-
 /// A model version as files.
 public struct ModelDirectory: Hashable, Codable, Sendable {
   public var name: String
@@ -9,10 +5,10 @@ public struct ModelDirectory: Hashable, Codable, Sendable {
   public var version: String
   /// On the host.
   public var path: String
-  /// The volume number of the snapshot; nil: the files are no snapshot.
+  /// The volume number of the snapshot.
   public var snapshot: UInt32?
 
-  public init(name: String, version: String, path: String, snapshot: UInt32? = nil) {
+  public init(name: String, version: String, path: String, snapshot: UInt32?) {
     self.name = name
     self.version = version
     self.path = path
@@ -20,40 +16,12 @@ public struct ModelDirectory: Hashable, Codable, Sendable {
   }
 }
 
-/// Finds the files of model versions.
+/// Finds the files of model versions, and keeps them while a deployment may need them.
 public protocol ModelDirectories: Sendable {
-  /// - Parameter reference: `name:version` or `name:alias`.
-  /// - Throws: `ControlError` `invalid` or `notFound`.
-  func resolve(_ reference: String) async throws -> ModelDirectory
-}
-
-/// The model versions below `models` in the mount, an alias being a link to its version's directory.
-public struct MountedModels: ModelDirectories {
-  private let mount: String
-
-  public init(mount: String) { self.mount = mount }
-
-  public func resolve(_ reference: String) async throws -> ModelDirectory {
-    let parts = reference.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-    guard parts.count == 2, parts.allSatisfy(Names.isValid) else {
-      throw ControlError(
-        .invalid, subject: reference, "\"\(reference)\" is no model version; write NAME:VERSION or NAME:ALIAS")
-    }
-    let (name, asked) = (parts[0], parts[1])
-    let directory = "\(mount)/models/\(name)"
-    let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(directory)/\(asked)")
-    let version = target ?? asked
-    // A link out of the model's directory would show a container what is none of its business.
-    guard Names.isValid(version), isDirectory("\(directory)/\(version)") else {
-      throw ControlError(
-        .notFound, subject: reference, "there is no version \(asked) of model \(name) in \(directory)")
-    }
-    return ModelDirectory(name: name, version: version, path: "\(directory)/\(version)")
-  }
-
-  /// Not what a link points to.
-  private func isDirectory(_ path: String) -> Bool {
-    var status = stat()
-    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-  }
+  /// The version that a reference means now. It stays until ``giveBack(_:)``: every revision can be gone back to.
+  /// - Parameter reference: such as `digits:3` or `digits:champion`.
+  /// - Throws: `ControlError` `invalid`, `notFound`, `ambiguous`, or `conflict` where it has no files here.
+  func take(_ reference: String, for deployment: String) async throws -> ModelDirectory
+  /// The deployment is gone.
+  func giveBack(_ deployment: String) async throws
 }

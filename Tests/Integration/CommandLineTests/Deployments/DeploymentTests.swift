@@ -6,11 +6,10 @@ import Testing
   @Test func aModelIsServedByReplicasAtAStableAddressAndLeavesNothing() throws {
     try CairnInstance.with { cairn in
       try cairn.installServer()
-      // A version of the model repository is a volume of this kind.
-      let made = try cairn.call("POST", "/v1/volumes", #"{"kind":"model","path":"models/digits/1","mode":493}"#)
-      #expect(made.contains(#""path":"models/digits/1""#))
-      try "weights".write(toFile: cairn.mount + "/models/digits/1/weights", atomically: false, encoding: .utf8)
-
+      try FileManager.default.createDirectory(
+        atPath: cairn.directory + "/project/model", withIntermediateDirectories: true)
+      try cairn.write("weights", to: "model/weights")
+      #expect(try cairn.cairn("model", "register", "digits", "model").code == 0)
       let created = try cairn.deploy("digits", "--replicas", "2", "--model", "digits:1")
       #expect(created.output == cairn.address + "/serve/digits/\n")
       let answers = try (0..<4).map { _ in try cairn.get("/serve/digits/who") }
@@ -47,8 +46,11 @@ import Testing
       let traffic = try cairn.deployment("digits")["traffic"] as? [String: Any]
       #expect((traffic?["statuses"] as? [String: Int])?["2xx"] ?? 0 >= 10)
 
+      // A version that is served stays.
+      #expect(try cairn.cairn("model", "rm", "digits:1").complaint.contains("in use by deployment digits"))
       let containers = try cairn.replicas(of: "digits")
       #expect(try cairn.cairn("deploy", "rm", "digits").code == 0)
+      #expect(try cairn.cairn("model", "rm", "digits:1").code == 0)
       #expect(throws: CairnInstance.Problem.self) { try cairn.process(ofReplica: containers[0]) }
       try cairn.eventually("the proxy ends with the last deployment", within: 10) {
         try cairn.proxyProcesses().isEmpty
@@ -145,8 +147,8 @@ import Testing
       let refusals: [(arguments: [String], complaint: String)] = [
         (["create", "a/b", "--", "true"], "\"a/b\" can't be a deployment's name"),
         (["create", "x"], "needs a command"),
-        (["create", "x", "--model", "m:1", "--", "true"], "no version 1 of model m"),
-        (["create", "x", "--model", "../m:1", "--", "true"], "is no model version"),
+        (["create", "x", "--model", "m:1", "--", "true"], "there is no model m"),
+        (["create", "x", "--model", "m", "--", "true"], "is no model version"),
         (["create", "x", "--min", "3", "--max", "2", "--", "true"], "the maximum is no less than the minimum"),
         (["create", "x", "--protocol", "soap", "--", "true"], "no interface `soap`"),
         (["create", "x", "--ready", "no slash", "--", "true"], "can't be a probe's path"),
