@@ -260,7 +260,7 @@ let tests: [Target] = [
     name: "RecordsTests", dependencies: ["Records", "TestSupport", grdb], path: "Tests/Platform/RecordsTests",
     swiftSettings: settings),
   .testTarget(
-    name: "TrackerTests", dependencies: ["Tracker", "TestSupport", grdb, logging],
+    name: "TrackerTests", dependencies: ["Records", "Tracker", "TestSupport", grdb, logging],
     path: "Tests/Platform/TrackerTests", swiftSettings: settings),
   .testTarget(
     name: "TensorBoardTests", dependencies: ["TensorBoard", "TestSupport"], path: "Tests/Platform/TensorBoardTests",

@@ -66,7 +66,7 @@ extension ProjectTracker {
           SELECT \(column) FROM segment WHERE run = ? AND key = ? AND lastStep >= ? AND firstStep <= ?
           ORDER BY number
           """, arguments: [series.run, series.key, steps.lowerBound, steps.upperBound])
-      var points: [MetricPoint] = []
+      var points = try MetricStore.bundledPoints(of: series, database)
       while let row = try rows.next() { points += try MetricStore.decode(row, column) }
       return points
     }

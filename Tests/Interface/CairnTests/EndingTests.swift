@@ -33,8 +33,8 @@ import Wire
     "job ls extra", "project create", "project show", "project rm", "artifact ls", "artifact get", "artifact rm",
     "volume create", "volume show", "volume snapshot", "volume clone a", "volume quota a", "volume rm",
     "volume create --kind cloud a", "volume quota a --quota much", "storage usage extra", "gpu ls extra",
-    "system up extra", "system info --jsonn", "job rerun a", "job exec a -- sh", "experiment ls", "model ls",
-    "deploy ls", "notebook ls", "secret ls", "token ls",
+    "system up extra", "system info --jsonn", "job rerun a", "job exec a -- sh", "experiment ls", "model show",
+    "deploy show", "notebook ls", "secret ls", "token revoke", "token create --expires soon",
   ])
   func wrongUsageEndsWith2(line: String) throws {
     let end = ending(line.split(separator: " ").map(String.init))

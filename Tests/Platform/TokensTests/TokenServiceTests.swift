@@ -36,9 +36,9 @@ import Testing
 
   @Test func `a token ends by itself`() async throws {
     let tokens = TokenService(database: try database())
-    let (secret, _) = try await tokens.create(name: nil, project: nil, seconds: 1)
+    let (secret, _) = try await tokens.create(name: nil, project: nil, seconds: 3)
     #expect(try await tokens.token(of: secret) != nil)
-    try await Task.sleep(for: .milliseconds(1100))
+    try await Task.sleep(for: .milliseconds(3100))
     #expect(try await tokens.token(of: secret) == nil)
     await #expect(throws: ControlError.self) { try await tokens.create(name: nil, project: nil, seconds: 0) }
     await #expect(throws: ControlError.self) { try await tokens.create(name: nil, project: "../x", seconds: nil) }

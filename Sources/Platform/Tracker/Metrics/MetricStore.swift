@@ -5,9 +5,10 @@ import Synchronization
 /// The points of all metrics: what was logged last in memory and in the table `tail`, everything before in segments.
 ///
 /// A request's points are one row of the tail, written in the transaction that acknowledges them, and are added to the
-/// open series in memory after it. A series that has grown to ``segmentPoints`` becomes a segment, in a transaction
-/// that also removes the rows of the tail that nobody needs any more. After a restart the series in memory come back
-/// from the tail; a segment says how far it went.
+/// open series in memory after it. A series that has grown to ``segmentPoints`` becomes a segment. Where the tail has
+/// become long, those that hold its oldest rows are written, too: long ones as segments, and the short ones of a run
+/// together, as a bundle, for ten thousand runs of five hundred metrics with a point each would be five million rows.
+/// After a restart the series in memory come back from the tail; segments and bundles say how far they went.
 ///
 /// Safe to use from any number of tasks.
 final class MetricStore: Sendable {
@@ -35,8 +36,9 @@ final class MetricStore: Sendable {
     var sequence: Int64 = 0
     /// Points of all series that have come.
     var place = 0
-    /// When to look again for series that hold the tail.
+    /// When to look again for series that hold the tail, and when to cut off what nobody needs of it.
     var nextReview = reviewPoints
+    var nextCut = reviewPoints
   }
 
   /// What a task makes a segment of.
@@ -55,6 +57,11 @@ final class MetricStore: Sendable {
   fileprivate static let tailPoints = 256 << 10
   fileprivate static let tailPointsOfSeries = 64
   fileprivate static let reviewPoints = 64 << 10
+  /// Points that are written at a review: it keeps others waiting no longer than that takes.
+  fileprivate static let mostReviewed = 256 << 10
+  /// A shorter series goes into its run's bundle.
+  private static let shortSeries = 256
+  private static let bundlePoints = 8192
 
   private let state = Mutex(State())
   // MARK: Writing
@@ -97,17 +104,33 @@ final class MetricStore: Sendable {
     }
   }
 
-  /// Makes segments of what was claimed, and removes what nobody needs of the tail.
+  /// Writes what was claimed, and now and then removes what nobody needs of the tail.
   func seal(_ claims: [Claim], _ database: Database) throws {
-    for claim in claims { try Self.write(claim, database) }
+    var short: [Int64: [Claim]] = [:]
+    for claim in claims {
+      if claim.points.count < Self.shortSeries {
+        short[claim.series.run, default: []].append(claim)
+      } else {
+        try Self.write(claim, database)
+      }
+    }
+    for (run, claims) in short { try Self.writeBundle(run, claims, database) }
+    if let needed = firstNeeded(after: claims) {
+      try database.execute(sql: "DELETE FROM tail WHERE sequence < ?", arguments: [needed])
+    }
+  }
+
+  /// The first row of the tail that is needed when these claims are written; nil: it is not worth a look yet.
+  private func firstNeeded(after claims: [Claim]) -> Int64? {
     let through = Dictionary(uniqueKeysWithValues: claims.map { ($0.series, $0.throughSequence) })
-    // Rows that are committed but not in memory yet have higher numbers than `sequence`.
-    let needed = state.withLock { state in
-      state.open.reduce(state.sequence + 1) { lowest, entry in
+    return state.withLock { state in
+      guard state.place >= state.nextCut else { return nil }
+      state.nextCut = state.place + Self.reviewPoints
+      // Rows that are committed but not in memory yet have higher numbers than `sequence`.
+      return state.open.reduce(state.sequence + 1) { lowest, entry in
         entry.value.lastSequence <= through[entry.key] ?? 0 ? lowest : min(lowest, entry.value.firstSequence)
       }
     }
-    try database.execute(sql: "DELETE FROM tail WHERE sequence < ?", arguments: [needed])
   }
 
   /// Gives claims back, after their segments were committed or could not be.
@@ -159,6 +182,33 @@ final class MetricStore: Sendable {
       ])
   }
 
+  /// The claims are of one run.
+  private static func writeBundle(_ run: Int64, _ claims: [Claim], _ database: Database) throws {
+    var entries = claims.flatMap { claim in
+      claim.points.map { MetricTail.Entry(key: claim.series.key, point: $0) }
+    }
+    let claimed = entries.count
+    var number = try Int64.fetchOne(
+      database, sql: "SELECT ifnull(max(number) + 1, 0) FROM bundle WHERE run = ?", arguments: [run])!
+    while number > 0 {
+      let last = try Row.fetchOne(
+        database,
+        sql: "SELECT points FROM bundle WHERE run = ? AND number = ? AND count <= ? AND count + ? <= ?",
+        arguments: [run, number - 1, entries.count, entries.count, bundlePoints])
+      guard let last else { break }
+      entries = try decodeTail(last).entries + entries
+      number -= 1
+    }
+    try database.execute(sql: "DELETE FROM bundle WHERE run = ? AND number >= ?", arguments: [run, number])
+    try database.execute(
+      sql: "INSERT INTO bundle (run, number, count, claimed, throughSequence, points) VALUES (?, ?, ?, ?, ?, ?)",
+      arguments: [
+        // Whatever came up to here to any of these series was claimed with them.
+        run, number, entries.count, claimed, claims.map(\.throughSequence).max(),
+        Data(MetricTail.encode(run: run, entries)),
+      ])
+  }
+
   // MARK: Reading
 
   /// The open points of a series. To be asked for before the segments are read: a point that moves meanwhile is seen
@@ -173,14 +223,30 @@ final class MetricStore: Sendable {
     return points
   }
 
+  /// The points of a series that are in its run's bundles.
+  static func bundledPoints(of series: Series, _ database: Database) throws -> [MetricPoint] {
+    var points: [MetricPoint] = []
+    let rows = try Row.fetchCursor(
+      database, sql: "SELECT points FROM bundle WHERE run = ? ORDER BY number", arguments: [series.run])
+    while let row = try rows.next() {
+      for entry in try decodeTail(row).entries where entry.key == series.key { points.append(entry.point) }
+    }
+    return points
+  }
+
+  private static func decodeTail(_ row: Row) throws -> (run: Int64, entries: [MetricTail.Entry]) {
+    let tail = try row.withUnsafeData(named: "points") { data in data?.withUnsafeBytes { MetricTail.decode($0) } }
+    guard let tail else { throw MetricDamage(what: "a row of the tail or a bundle") }
+    return tail
+  }
+
   /// Brings the open series back.
   func load(_ database: Database) throws {
     let through = try Self.through(database)
     let rows = try Row.fetchCursor(database, sql: "SELECT sequence, points FROM tail ORDER BY sequence")
     while let row = try rows.next() {
       let sequence: Int64 = row["sequence"]
-      let tail = try row.withUnsafeData(named: "points") { data in data?.withUnsafeBytes { MetricTail.decode($0) } }
-      guard let tail else { throw MetricDamage(what: "row \(sequence) of the tail") }
+      let tail = try Self.decodeTail(row)
       let entries = tail.entries.filter { entry in
         sequence > through[Series(run: tail.run, key: entry.key)] ?? 0
       }
@@ -188,17 +254,32 @@ final class MetricStore: Sendable {
     }
   }
 
-  /// How far segments go of series that are in the tail, too. There may be a hundred thousand such series, and any
-  /// number of others: hence the index.
+  /// How far segments and bundles go of series that may be in the tail, too. There may be a hundred thousand such
+  /// series, and any number of others: hence the indices.
   private static func through(_ database: Database) throws -> [Series: Int64] {
     var through: [Series: Int64] = [:]
-    let rows = try Row.fetchCursor(
+    let segments = try Row.fetchCursor(
       database,
       sql: """
         SELECT run, key, max(throughSequence) FROM segment
         WHERE throughSequence >= (SELECT min(sequence) FROM tail) GROUP BY run, key
         """)
-    while let row = try rows.next() { through[Series(run: row[0], key: row[1])] = row[2] }
+    while let row = try segments.next() { through[Series(run: row[0], key: row[1])] = row[2] }
+    let bundles = try Row.fetchCursor(
+      database,
+      sql: """
+        SELECT throughSequence, claimed, points FROM bundle WHERE throughSequence >= (SELECT min(sequence) FROM tail)
+        """)
+    while let row = try bundles.next() {
+      let last: Int64 = row["throughSequence"]
+      let bundle = try decodeTail(row)
+      // Of what it took in from an older one it says nothing: there may be later points of those series in the tail.
+      // Such as were in the tail then come twice, and are one when they are read.
+      for entry in bundle.entries.suffix(row["claimed"]) {
+        let series = Series(run: bundle.run, key: entry.key)
+        through[series] = max(through[series] ?? 0, last)
+      }
+    }
     return through
   }
 }
@@ -231,8 +312,14 @@ extension MetricStore.State {
     // Half of what is allowed stays, so that the next review does not find the same again.
     let oldest = isFull ? place - MetricStore.mostOpenPoints / 2 : place - most
     guard isFull || open.values.contains(where: { $0.firstPlace < oldest }) else { return [] }
-    let series = open.filter { $0.value.firstPlace < (isFull ? oldest : place - most / 2) }.map(\.key)
-    return series.flatMap { claim($0) }
+    var claims: [MetricStore.Claim] = []
+    var points = 0
+    for (series, held) in open where held.firstPlace < (isFull ? oldest : place - most / 2) {
+      if points >= MetricStore.mostReviewed { break }
+      points += held.points.count
+      claims += claim(series)
+    }
+    return claims
   }
 }
 

@@ -194,6 +194,18 @@ enum TrackerMigrations {
       points BLOB NOT NULL,
       PRIMARY KEY (run, key, number)
     ) STRICT;
+    -- Short series of a run, in the form of the tail.
+    CREATE TABLE bundle (
+      run INTEGER NOT NULL REFERENCES run (id) ON DELETE CASCADE,
+      number INTEGER NOT NULL,
+      count INTEGER NOT NULL,
+      -- The last so many of the points are of series of which everything up to `throughSequence` is here.
+      claimed INTEGER NOT NULL,
+      throughSequence INTEGER NOT NULL,
+      points BLOB NOT NULL,
+      PRIMARY KEY (run, number)
+    ) STRICT;
+    CREATE INDEX bundleThrough ON bundle (throughSequence);
     CREATE INDEX segmentThrough ON segment (throughSequence);
     """
 }
