@@ -72,18 +72,34 @@ extension SearchTable {
 }
 
 extension ProjectTracker {
+  /// - Parameter mostMetrics: of all runs of a page together. Clients ask for 10,000 runs at once, whatever these hold:
+  ///   with 500 metrics each that would be half a gigabyte. A page may be shorter than was asked for, and they go on with
+  ///   the next; 200,000 metrics are 20 MB as JSON.
   /// - Throws: ``FilterError`` for a token of another search.
   public func searchRuns(
     in experiments: [Int64], _ filter: SearchFilter, _ order: SearchOrder, stages: StageView = .active,
-    after token: PageToken? = nil, limit: Int
+    after token: PageToken? = nil, limit: Int, mostMetrics: Int = 200_000
   ) async throws -> SearchPage<LoggedRun> {
     let statement = try SearchStatement(
       .runs, filter, order, conditions: [of(experiments), (stages.condition("run.stage"), [])],
       keyNumber: tracker.keys.number, after: token, limit: limit)
     return try await read { [self] database in
-      let page = try statement.page(database, limit: limit)
+      let page = try statement.page(database, limit: limit) { try Self.fitting($0, mostMetrics, database) }
       return SearchPage(records: try details(of: page.rows.map(Run.init(row:)), database), next: page.next)
     }
+  }
+
+  private static func fitting(_ runs: [Row], _ mostMetrics: Int, _ database: Database) throws -> Int {
+    let list = runs.map { String($0["id"] as Int64) }.joined(separator: ",")
+    let counts = try Row.fetchAll(
+      database, sql: "SELECT run, count(*) FROM latest WHERE run IN (\(list)) GROUP BY run")
+    let metrics = Dictionary(uniqueKeysWithValues: counts.map { ($0[0] as Int64, $0[1] as Int) })
+    var left = mostMetrics
+    let fitting = runs.prefix { run in
+      left -= metrics[run["id"]] ?? 0
+      return left >= 0
+    }
+    return fitting.count
   }
 
   public func searchExperiments(

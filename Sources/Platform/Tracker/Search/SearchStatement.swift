@@ -52,10 +52,14 @@ public struct SearchStatement: Sendable {
   }
 
   /// The rows of this page, and how to ask for the next.
-  public func page(_ database: Database, limit: Int) throws -> (rows: [Row], next: PageToken?) {
+  /// - Parameter fitting: how many of the rows, from the first, an answer has room for; at least one is on the page.
+  public func page(
+    _ database: Database, limit: Int, fitting: ([Row]) throws -> Int = { $0.count }
+  ) throws -> (rows: [Row], next: PageToken?) {
     var rows = try Row.fetchAll(database, sql: sql, arguments: arguments)
-    guard rows.count > limit else { return (rows, nil) }
-    rows.removeLast(rows.count - limit)
+    let kept = min(limit, max(try fitting(rows), 1))
+    guard rows.count > kept else { return (rows, nil) }
+    rows.removeLast(rows.count - kept)
     return (rows, rows.last.map { row in PageToken(values: orderColumns.map { row[$0] as DatabaseValue }) })
   }
 }
