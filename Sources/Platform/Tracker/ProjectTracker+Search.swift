@@ -80,10 +80,12 @@ extension ProjectTracker {
     in experiments: [Int64], _ filter: SearchFilter, _ order: SearchOrder, stages: StageView = .active,
     after token: PageToken? = nil, limit: Int, mostMetrics: Int = 200_000
   ) async throws -> SearchPage<LoggedRun> {
-    let statement = try SearchStatement(
-      .runs, filter, order, conditions: [of(experiments), (stages.condition("run.stage"), [])],
-      keyNumber: tracker.keys.number, after: token, limit: limit)
-    return try await read { [self] database in
+    try await read { [self] database in
+      let statement = try SearchStatement(
+        .runs, filter, order,
+        conditions: [
+          ("run.experiment IN (\(try rows(of: experiments, database)))", []), (stages.condition("run.stage"), []),
+        ], keyNumber: tracker.keys.number, after: token, limit: limit)
       let page = try statement.page(database, limit: limit) { try Self.fitting($0, mostMetrics, database) }
       return SearchPage(records: try details(of: page.rows.map(Run.init(row:)), database), next: page.next)
     }
@@ -121,7 +123,7 @@ extension ProjectTracker {
     in experiments: [Int64], _ filter: SearchFilter, _ order: SearchOrder,
     datasets: [(name: String, digest: String?)] = [], after token: PageToken? = nil, limit: Int
   ) async throws -> SearchPage<LoggedModel> {
-    var conditions = [of(experiments), ("loggedModel.stage = 0", [])]
+    var conditions: [(sql: String, arguments: StatementArguments)] = [("loggedModel.stage = 0", [])]
     if !datasets.isEmpty {
       let each = datasets.map { _ in "(datasetName = ? AND datasetDigest = ifnull(?, datasetDigest))" }
       var arguments: StatementArguments = []
@@ -132,18 +134,23 @@ extension ProjectTracker {
           arguments
         ))
     }
-    let statement = try SearchStatement(
-      .loggedModels, filter, order, conditions: conditions, after: token, limit: limit)
-    return try await read { database in
+    return try await read { [self, conditions] database in
+      let list = try rows(of: experiments, database)
+      let statement = try SearchStatement(
+        .loggedModels, filter, order, conditions: conditions + [("loggedModel.experiment IN (\(list))", [])],
+        after: token, limit: limit)
       let page = try statement.page(database, limit: limit)
       return SearchPage(
         records: try Self.details(of: page.rows.map(LoggedModel.init(row:)), database), next: page.next)
     }
   }
 
-  /// That a row is of one of these experiments, and of this project.
-  private func of(_ experiments: [Int64]) -> (sql: String, arguments: StatementArguments) {
+  /// The rows of those of these experiments that are this project's. With these, and no join to find them by, SQLite
+  /// reads the runs of one experiment in the order of its index and stops at the end of the page.
+  private func rows(of experiments: [Int64], _ database: Database) throws -> String {
     let list = experiments.map(String.init).joined(separator: ", ")
-    return ("experiment.project = ? AND experiment.number IN (\(list))", [project])
+    return try Int64.fetchAll(
+      database, sql: "SELECT id FROM experiment WHERE project = ? AND number IN (\(list))", arguments: [project]
+    ).map(String.init).joined(separator: ", ")
   }
 }
