@@ -148,9 +148,8 @@ let interface: [Target] = [
   .target(
     name: "MLflowAPI",
     dependencies: [
-      "API", "ArtifactFiles", "HTTPService", "Linux", "ModelRepository", "StorageAPI", "Tracker", "UnixHTTP",
-      "Webhooks",
-      "Wire",
+      "API", "ArtifactFiles", "ControlDatabase", "HTTPService", "Linux", "ModelRepository", "StorageAPI", "Tracker",
+      "UnixHTTP", "Webhooks", "Wire",
     ], path: "Sources/Interface/MLflowAPI", swiftSettings: settings),
   .target(
     name: "WebPage", dependencies: ["HTTPService"], path: "Sources/Interface/WebPage",

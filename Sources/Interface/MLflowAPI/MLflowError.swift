@@ -1,3 +1,4 @@
+import ControlDatabase
 import HTTPService
 import ModelRepository
 import Tracker
@@ -41,6 +42,7 @@ struct MLflowError: Error {
     case let error as MLflowError: self = error
     case let error as TrackerError: self.init(code: error.code.rawValue, message: error.message)
     case let error as FilterError: self.init(code: "INVALID_PARAMETER_VALUE", message: error.message)
+    case let error as ControlError: self.init(code: Self.code(of: error), message: error.message)
     case let error as ModelInUse: self.init(code: "RESOURCE_CONFLICT", message: error.description)
     // The storage daemon can't be reached: clients come again.
     case let error as HTTPClientError: self.init(code: "TEMPORARILY_UNAVAILABLE", message: "\(error)")
@@ -52,6 +54,15 @@ struct MLflowError: Error {
   init(code: String, message: String) {
     self.code = code
     self.message = message
+  }
+
+  private static func code(of error: ControlError) -> String {
+    switch error.code {
+    case .invalid, .ambiguous: "INVALID_PARAMETER_VALUE"
+    case .notFound: "RESOURCE_DOES_NOT_EXIST"
+    case .conflict: "RESOURCE_CONFLICT"
+    case .unavailable: "TEMPORARILY_UNAVAILABLE"
+    }
   }
 
   private static func code(of error: APIError) -> String {

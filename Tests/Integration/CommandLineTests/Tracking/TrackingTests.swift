@@ -231,6 +231,12 @@ import Testing
       let basic = Data("me:\(secret)".utf8).base64EncodedString()
       #expect(try HTTPExchange(port: port, headers: ["Authorization: Basic \(basic)"]).get("/v1/jobs").status == 200)
 
+      // What can be no project's name is the client's fault, and will be tomorrow.
+      for name in ["..%2f..", "%20", "a%2fb", String(repeating: "x", count: 300)] {
+        let path = "/p/\(name)/api/2.0/mlflow/experiments/get?experiment_id=0"
+        #expect(try HTTPExchange(port: port, token: secret).get(path).status == 400)
+      }
+
       let ofProject = try token(cairn, "--project", "vision")
       #expect(try HTTPExchange(port: port, token: ofProject).get("/v1/jobs").status == 403)
       let path = "api/2.0/mlflow/experiments/get?experiment_id=0"
