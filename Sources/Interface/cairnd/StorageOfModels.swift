@@ -1,4 +1,5 @@
 import ControlAPI
+import Glibc
 import Linux
 import ModelRepository
 import StorageAPI
@@ -83,7 +84,11 @@ struct StorageOfModels: ModelStorage {
       // What can't be removed now is before the next try.
       try? await removeVersion(at: scratch)
       try? await removeVersion(at: scratch + "-from")
-      throw error
+      guard let fault = error as? SystemError else { throw error }
+      let isFull = fault.code == ENOSPC || fault.code == EDQUOT
+      throw APIError(
+        status: isFull ? 507 : 409, code: isFull ? "full" : "not_copied",
+        message: "The files could not be made a model version: \(fault).", subject: source)
     }
     try await removeVersion(at: scratch)
     try await removeVersion(at: scratch + "-from")

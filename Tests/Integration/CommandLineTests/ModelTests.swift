@@ -177,6 +177,7 @@ import Testing
         "ls /models/m/1; touch /models/m/1/x 2>&1 | grep -c 'Read-only'; while [ ! -e /artifacts/go ]; do sleep 0.1; done",
       ])
       try cairn.eventually("the job sees the model") { run.outputSoFar == "model.safetensors\nsub\n1\n" }
+      #expect(try cairn.cairn("model", "show", "m:1").output.contains("used by:"))
       let refused = try cairn.cairn("model", "rm", "m:1")
       let id = try #require((try cairn.json("job", "show", "reader")["job"] as? [String: Any])?["id"] as? String)
       #expect(refused.code == 1 && refused.complaint.contains("in use by job \(id)"), "\(refused)")
