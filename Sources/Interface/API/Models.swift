@@ -65,6 +65,8 @@ public struct ModelVersion: Codable, Equatable, Sendable {
   /// The version that it is a copy of, as `name/3`.
   public var parent: String?
   public var user: String?
+  /// Who needs its files, as `job h3vj…`; nil where that was not asked for.
+  public var usedBy: [String]?
   public var createdNanoseconds: Int64
   public var updatedNanoseconds: Int64
 

@@ -70,7 +70,12 @@ extension ControlAPI {
       let new: API.NewModelVersion = try await request.json()
       return try .json(wire(try await register(request.parameter("name"), new)), status: 201)
     }
-    routes.add("GET", version) { request in try .json(wire(try await findVersion(request).1)) }
+    routes.add("GET", version) { request in
+      let found = try await findVersion(request).1
+      var answer = wire(found)
+      answer.usedBy = try await models.uses(of: found).map { "\($0.kind.rawValue) \($0.holder)" }
+      return try .json(answer)
+    }
     routes.add("PATCH", version) { request in
       let change: ModelChange = try await request.json()
       let (models, found) = try await findVersion(request)

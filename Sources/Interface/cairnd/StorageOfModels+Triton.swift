@@ -8,6 +8,10 @@ import StorageAPI
 // their bytes. Links would do for a server on this host, but lead nowhere in a container that has only this directory.
 extension StorageOfModels {
   func publish(_ view: TritonView, of path: String) async throws {
+    try await persisting { try await makeView(view, of: path) }
+  }
+
+  private func makeView(_ view: TritonView, of path: String) async throws {
     let place = tritonPath(view.directory)
     if try await client.volume(path: place) == nil {
       _ = try await client.createVolume(NewVolume(kind: .model, path: place))
@@ -32,7 +36,7 @@ extension StorageOfModels {
 
   func withdraw(model directory: String, version: Int64) async throws {
     let place = tritonPath(directory)
-    guard let volume = try await client.volume(path: place) else { return }
+    guard let volume = try await persisting({ try await client.volume(path: place) }) else { return }
     let root = mount + "/" + place
     let isEmpty = try await offPool {
       try removeTree(root + "/\(version)")

@@ -1,7 +1,9 @@
 import ControlAPI
+import Glibc
 import Linux
 import ModelRepository
 import StorageAPI
+import UnixHTTP
 import Wire
 
 /// The trees of model versions, at the storage daemon and in the mount.
@@ -9,7 +11,26 @@ struct StorageOfModels: ModelStorage {
   let client: StorageClient
   let mount: String
 
+  /// How long the storage daemon may be away: it is back within seconds after a crash or an upgrade.
+  private static let patience = Duration.seconds(60)
+
+  /// Does again what the storage daemon's absence has kept from being done: every step here may be repeated.
+  func persisting<Value>(_ body: () async throws -> Value) async throws -> Value {
+    let deadline = ContinuousClock.now + Self.patience
+    while true {
+      do {
+        return try await body()
+      } catch is HTTPClientError where ContinuousClock.now < deadline {
+        try await Task.sleep(for: .milliseconds(200))
+      }
+    }
+  }
+
   func createVersion(at path: String, from content: ModelContent) async throws {
+    try await persisting { try await makeVersion(at: path, from: content) }
+  }
+
+  private func makeVersion(at path: String, from content: ModelContent) async throws {
     if let left = try await client.volume(path: path) {
       // What an earlier, interrupted try has made is as good as new if it came to its end.
       if left.sealed { return try await discard(content) }
@@ -29,12 +50,18 @@ struct StorageOfModels: ModelStorage {
   }
 
   func removeVersion(at path: String) async throws {
-    if let volume = try await client.volume(path: path) { try await remove(volume) }
+    try await persisting {
+      if let volume = try await client.volume(path: path) { try await remove(volume) }
+    }
   }
 
-  func setLink(_ path: String, to target: String) async throws { try await client.setLink(path, to: target) }
+  func setLink(_ path: String, to target: String) async throws {
+    try await persisting { try await client.setLink(path, to: target) }
+  }
 
-  func removeLink(_ path: String) async throws { try await client.removeLink(path) }
+  func removeLink(_ path: String) async throws {
+    try await persisting { try await client.removeLink(path) }
+  }
 
   /// Uploads that no version was made of, because a client or this daemon went away in between.
   func removeUploads(except needed: Set<UInt32>) async throws {
@@ -83,7 +110,11 @@ struct StorageOfModels: ModelStorage {
       // What can't be removed now is before the next try.
       try? await removeVersion(at: scratch)
       try? await removeVersion(at: scratch + "-from")
-      throw error
+      guard let fault = error as? SystemError else { throw error }
+      let isFull = fault.code == ENOSPC || fault.code == EDQUOT
+      throw APIError(
+        status: isFull ? 507 : 409, code: isFull ? "full" : "not_copied",
+        message: "The files could not be made a model version: \(fault).", subject: source)
     }
     try await removeVersion(at: scratch)
     try await removeVersion(at: scratch + "-from")

@@ -115,9 +115,13 @@ extension ModelRepository {
     let content = try JSONDecoder().decode(ModelContent.self, from: Data(origin.utf8))
     try await storage.createVersion(at: path, from: content)
     let root = storage.mount + "/" + path
-    return try await offPool {
-      let files = try ModelFiles(at: root)
-      return Found(description: try describeModel(files), files: try ContentDigest.files(of: files))
+    do {
+      return try await offPool {
+        let files = try ModelFiles(at: root)
+        return Found(description: try describeModel(files), files: try ContentDigest.files(of: files))
+      }
+    } catch let error as FormatError {
+      throw TrackerError(.invalidParameterValue, "These files can't be a model version: \(error).")
     }
   }
 

@@ -58,17 +58,25 @@ extension WebhookService {
       let last = try await file.pool.read { try Int64.fetchOne($0, sql: "SELECT sequence FROM eventsRead") ?? 0 }
       let events = try await models.events(after: last)
       guard let newest = events.last else { break }
-      try await file.pool.write { database in
-        for event in events { try Self.owe(event, database) }
+      let dropped = try await file.pool.write { database in
+        let dropped = try events.reduce(0) { try $0 + Self.owe($1, database) }
         try database.execute(sql: "UPDATE eventsRead SET sequence = ?", arguments: [newest.sequence])
+        return dropped
+      }
+      if dropped > 0 {
+        logger.warning(
+          "deliveries were dropped for webhooks that are owed too many",
+          metadata: ["deliveries": "\(dropped)", "most": "\(Self.mostOwed)"])
       }
       try await models.forgetEvents(upTo: newest.sequence)
     }
     wake.yield()
   }
 
-  private static func owe(_ event: ModelEvent, _ database: Database) throws {
-    guard let kind = try? WebhookEvent(entity: event.entity.rawValue, action: event.action.rawValue) else { return }
+  /// - Returns: how many webhooks are not told, because they are owed too much already.
+  private static func owe(_ event: ModelEvent, _ database: Database) throws -> Int {
+    guard let kind = try? WebhookEvent(entity: event.entity.rawValue, action: event.action.rawValue) else { return 0 }
+    var dropped = 0
     let webhooks = try String.fetchAll(
       database,
       // Not those that were made when it had happened.
@@ -79,13 +87,17 @@ extension WebhookService {
       let owed =
         try Int.fetchOne(
           database, sql: "SELECT count(*) FROM delivery WHERE webhook = ?", arguments: [webhook]) ?? 0
-      if owed >= mostOwed { continue }
+      guard owed < mostOwed else {
+        dropped += 1
+        continue
+      }
       try database.execute(
         sql: "INSERT INTO delivery (id, webhook, payload, tries, nextTry) VALUES (?, ?, ?, 0, ?)",
         arguments: [
           UUID().uuidString.lowercased(), webhook, payload(kind, time: event.time, data: event.data), event.time,
         ])
     }
+    return dropped
   }
 
   /// - Parameters:

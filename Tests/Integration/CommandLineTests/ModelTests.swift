@@ -177,6 +177,7 @@ import Testing
         "ls /models/m/1; touch /models/m/1/x 2>&1 | grep -c 'Read-only'; while [ ! -e /artifacts/go ]; do sleep 0.1; done",
       ])
       try cairn.eventually("the job sees the model") { run.outputSoFar == "model.safetensors\nsub\n1\n" }
+      #expect(try cairn.cairn("model", "show", "m:1").output.contains("used by:"))
       let refused = try cairn.cairn("model", "rm", "m:1")
       let id = try #require((try cairn.json("job", "show", "reader")["job"] as? [String: Any])?["id"] as? String)
       #expect(refused.code == 1 && refused.complaint.contains("in use by job \(id)"), "\(refused)")
@@ -234,6 +235,28 @@ import Testing
       #expect(try cairn.cairn("model", "show", "m", "--project", "two").output.contains("models/m@two"))
       #expect(try cairn.cairn("model", "rm", "m", "--all", "--project", "one").code == 0)
       #expect(try cairn.cairn("model", "show", "m:1").code == 0)
+    }
+  }
+
+  @Test func aRegistrationOutlivesTheStorageDaemon() throws {
+    try CairnInstance.with { cairn in
+      let id = try job(
+        cairn, "mkdir /artifacts/out; head -c 20000 /dev/urandom > /artifacts/out/w; echo x > /artifacts/out/x")
+      // While nobody listens on its socket, and a moment later; the keeper bears five deaths in a minute.
+      for milliseconds in [0, 10, 0, 20] as [UInt32] {
+        var daemon: Int32?
+        try cairn.eventually("the storage answers") {
+          daemon = (try cairn.json("system", "info")["storage"] as? [String: Any])?["pid"] as? Int32
+          return daemon != nil
+        }
+        #expect(kill(try #require(daemon), SIGKILL) == 0)
+        usleep(milliseconds * 1000)
+        let outcome = try cairn.cairn("model", "register", "m", "\(id):out")
+        #expect(outcome.code == 0, "\(outcome)")
+      }
+      let versions = try #require(try cairn.json("model", "show", "m")["versions"] as? [[String: Any]])
+      #expect(versions.count == 4 && Set(versions.map { $0["digest"] as? String }).count == 1, "\(versions)")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: cairn.mount + "/volumes").isEmpty)
     }
   }
 

@@ -33,8 +33,10 @@ import Wire
     "job ls extra", "project create", "project show", "project rm", "artifact ls", "artifact get", "artifact rm",
     "volume create", "volume show", "volume snapshot", "volume clone a", "volume quota a", "volume rm",
     "volume create --kind cloud a", "volume quota a --quota much", "storage usage extra", "gpu ls extra",
-    "system up extra", "system info --jsonn", "job rerun a", "job exec a -- sh", "experiment ls", "model show",
-    "deploy show", "notebook ls", "secret ls", "token revoke", "token create --expires soon",
+    "system up extra", "system info --jsonn", "job rerun a", "job exec a -- sh", "experiment ls", "deploy show",
+    "notebook ls", "secret ls", "token revoke", "token create --expires soon", "model register", "model register a",
+    "model show", "model show :", "model rm a", "model rm --all a:1", "model get", "model alias a:1", "model stage a:1",
+    "model describe a",
   ])
   func wrongUsageEndsWith2(line: String) throws {
     let end = ending(line.split(separator: " ").map(String.init))
@@ -51,7 +53,11 @@ import Wire
     "artifact get a b -", "artifact rm a", "volume ls --kind artifact", "volume create v --quota 10g --files 5",
     "volume show 1", "volume snapshot 1 s", "volume clone 1 c", "volume quota 1 --files 0", "volume rm 1 2",
     "storage usage", "storage stats --json", "gpu ls", "system up --config f", "system info", "system doctor",
-    "--socket /s job ls",
+    "--socket /s job ls", "model ls", "model register m ./x --tag a=b -p p", "model show a@b", "model get a",
+    "model rm a:1",
+    "model rm a --all", "model tag a b=c --remove d", "model alias a:1 b",
+    "model stage a:1 Production --archive-others",
+    "model describe a b", "deploy ls", "token ls", "run --mount-model a:1 --mount-model b -- true",
   ])
   func rightUsageIsTaken(line: String) {
     var words = line.split(separator: " ").map(String.init)

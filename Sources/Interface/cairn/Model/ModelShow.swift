@@ -53,6 +53,7 @@ struct ModelShow: AsyncParsableCommand {
         ("model", "\(version.name):\(version.version)"), ("project", version.project), ("stage", version.stage),
         ("status", version.status), ("reason", version.statusMessage), ("description", version.description),
         ("aliases", version.aliases.isEmpty ? nil : version.aliases.joined(separator: " ")),
+        ("used by", version.usedBy.flatMap { $0.isEmpty ? nil : $0.joined(separator: ", ") }),
         ("tags", tagText(version.tags)), ("path", version.path), ("source", version.source), ("job", version.job),
         ("workspace", version.workspaceSnapshot.map { "snapshot \($0)" }), ("image", version.imageDigest),
         ("run", version.run), ("logged model", version.loggedModel), ("parent", version.parent),
