@@ -56,7 +56,8 @@ extension DeploymentDatabase {
           VALUES (?, ?, ?, 1, ?, ?, ?, 0, ?) ON CONFLICT DO NOTHING
           """,
         arguments: [
-          name, try sortedJSON(scaling), scaling.minimum, try sortedJSON(rollout), now,
+          // One that may be at zero begins with a replica, to show that it can have one.
+          name, try sortedJSON(scaling), min(max(scaling.minimum, 1), scaling.maximum), try sortedJSON(rollout), now,
           try lock.map { try sortedJSON($0) }, now,
         ])
       guard database.changesCount == 1 else {

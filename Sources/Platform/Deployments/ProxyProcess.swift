@@ -16,6 +16,8 @@ struct ProxyProcess: Sendable {
   private static let answerLimit = 16 << 20
 
   let directory: String
+  /// The file that it writes a line to for each request.
+  let logPath: String
 
   private func path(_ name: String) -> String { "\(directory)/\(name)" }
 
@@ -28,16 +30,25 @@ struct ProxyProcess: Sendable {
     try writeWhole(path(ProxyConfiguration.configurationFile), configuration)
   }
 
-  /// Starts it. It is a session of its own, so it goes on when this process ends.
+  /// Starts it, and returns when it serves. It is a session of its own, so it goes on when this process ends.
   func start() async throws {
     // What a killed one has left; a master does not start where they are.
     for name in [ProxyConfiguration.masterSocket, ProxyConfiguration.runtimeSocket] { unlink(path(name)) }
     try await run(
       "start",
       [
+        // It is given the log as descriptor 3, which it keeps over reloads; and no other that this process has open.
+        "sh", "-c", #"umask 077 && : >"$0" && exec "$@" 3>>"$0""#, logPath,
         "haproxy", "-W", "-D", "-S", path(ProxyConfiguration.masterSocket) + ",mode,600", "-f",
         path(ProxyConfiguration.configurationFile),
       ])
+    // It returns before its sockets are there. One that is started a second time would share the port with the first.
+    let deadline = ContinuousClock.now + .seconds(10)
+    while true {
+      if try await masterPID() != nil, try await isReady() { return }
+      if ContinuousClock.now > deadline { throw Failure(tried: "start", cause: "it does not answer on its sockets") }
+      try await Task.sleep(for: .milliseconds(10))
+    }
   }
 
   /// Whether the configuration file can be used; throws what is wrong with it.
@@ -72,8 +83,10 @@ struct ProxyProcess: Sendable {
   }
 
   /// The `description` of the configuration that runs; nil: nothing runs.
+  /// - Throws: ``Failure`` where its master runs and no worker does.
   func runningDescription() async throws -> String? {
-    guard try await isReady() else { return nil }
+    guard try await masterPID() != nil else { return nil }
+    guard try await isReady() else { throw Failure(tried: "answer", cause: "it has no worker in this moment") }
     let prefix = "description: "
     return try await ask("show info").split(separator: "\n").first { $0.hasPrefix(prefix) }
       .map { String($0.dropFirst(prefix.count)) }
