@@ -51,6 +51,7 @@ struct ProxyServer: Hashable, Sendable {
 extension ProxyConfiguration {
   /// The names of the files below ``directory``.
   static let configurationFile = "haproxy.cfg"
+  static let processFile = "haproxy.pid"
   static let holdScriptFile = "hold.lua"
   static let runtimeSocket = "runtime.sock"
   static let masterSocket = "master.sock"

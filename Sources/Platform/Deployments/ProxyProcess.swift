@@ -39,13 +39,14 @@ struct ProxyProcess: Sendable {
       [
         // It is given the log as descriptor 3, which it keeps over reloads; and no other that this process has open.
         "sh", "-c", #"umask 077 && : >"$0" && exec "$@" 3>>"$0""#, logPath,
-        "haproxy", "-W", "-D", "-S", path(ProxyConfiguration.masterSocket) + ",mode,600", "-f",
+        "haproxy", "-W", "-D", "-p", path(ProxyConfiguration.processFile), "-S",
+        path(ProxyConfiguration.masterSocket) + ",mode,600", "-f",
         path(ProxyConfiguration.configurationFile),
       ])
-    // It returns before its sockets are there. One that is started a second time would share the port with the first.
+    // It returns before its sockets are there, and before its master has started itself anew.
     let deadline = ContinuousClock.now + .seconds(10)
     while true {
-      if try await masterPID() != nil, try await isReady() { return }
+      if await isReady(), (try? await processes())?.worker != nil { return }
       if ContinuousClock.now > deadline { throw Failure(tried: "start", cause: "it does not answer on its sockets") }
       try await Task.sleep(for: .milliseconds(10))
     }
@@ -66,7 +67,7 @@ struct ProxyProcess: Sendable {
       // The master starts itself anew: for a moment nobody answers.
       if let now = try? await processes() {
         if now.failedReloads > before.failedReloads { break }
-        if let worker = now.worker, worker != before.worker, try await isReady() { return }
+        if let worker = now.worker, worker != before.worker, await isReady() { return }
       }
       try await Task.sleep(for: .milliseconds(20))
     }
@@ -74,19 +75,13 @@ struct ProxyProcess: Sendable {
   }
 
   /// Whether a worker answers.
-  func isReady() async throws -> Bool {
-    do {
-      return try await !ask("show info").isEmpty
-    } catch let error as SystemError where error.code == ENOENT || error.code == ECONNREFUSED {
-      return false
-    }
-  }
+  private func isReady() async -> Bool { (try? await ask("show info"))?.isEmpty == false }
 
   /// The `description` of the configuration that runs; nil: nothing runs.
   /// - Throws: ``Failure`` where its master runs and no worker does.
   func runningDescription() async throws -> String? {
-    guard try await masterPID() != nil else { return nil }
-    guard try await isReady() else { throw Failure(tried: "answer", cause: "it has no worker in this moment") }
+    guard masterPID() != nil else { return nil }
+    guard await isReady() else { throw Failure(tried: "answer", cause: "it has no worker in this moment") }
     let prefix = "description: "
     return try await ask("show info").split(separator: "\n").first { $0.hasPrefix(prefix) }
       .map { String($0.dropFirst(prefix.count)) }
@@ -115,25 +110,31 @@ struct ProxyProcess: Sendable {
 
   /// Ends it with all its connections. Does nothing where none runs.
   func stop() async throws {
-    guard let pid = try await masterPID() else { return }
+    guard let pid = masterPID() else { return }
     kill(pid, SIGTERM)
     let deadline = ContinuousClock.now + .seconds(10)
-    while kill(pid, 0) == 0 {
+    while masterPID() == pid {
       if ContinuousClock.now > deadline { kill(pid, SIGKILL) }
       try await Task.sleep(for: .milliseconds(20))
     }
     let sockets = [
       ProxyConfiguration.masterSocket, ProxyConfiguration.runtimeSocket, ProxyConfiguration.serveSocket,
+      ProxyConfiguration.processFile,
     ]
     for name in sockets { unlink(path(name)) }
   }
 
-  private func masterPID() async throws -> Int32? {
-    do {
-      return try await processes().master
-    } catch let error as SystemError where error.code == ENOENT || error.code == ECONNREFUSED {
-      return nil
-    }
+  /// The process that starts the workers; nil: none runs. Asked of the kernel, not of its socket: that may be silent for
+  /// a moment, and a second HAProxy would share the port with the first.
+  private func masterPID() -> Int32? {
+    guard let text = try? String(contentsOfFile: path(ProxyConfiguration.processFile), encoding: .utf8),
+      let pid = text.split(separator: "\n").first.flatMap({ Int32($0) }),
+      let command = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline"),
+      // The number may be another process's by now.
+      String(decoding: command, as: UTF8.self).split(separator: "\0")
+        .contains(Substring(path(ProxyConfiguration.configurationFile)))
+    else { return nil }
+    return pid
   }
 
   private func run(_ tried: String, _ words: [String]) async throws {
