@@ -71,7 +71,8 @@ struct ProxyProcess: Sendable {
       }
       try await Task.sleep(for: .milliseconds(20))
     }
-    throw Failure(tried: "reload", cause: "no new worker came up; its messages are in the system's log")
+    let configuration = path(ProxyConfiguration.configurationFile)
+    throw Failure(tried: "reload", cause: "no new worker came up; `haproxy -c -f \(configuration)` tells why")
   }
 
   /// Whether a worker answers.
