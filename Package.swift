@@ -122,8 +122,8 @@ let platform: [Target] = [
   .target(
     name: "Deployments",
     dependencies: [
-      "CCrypto", "Chunks", "Containers", "ControlDatabase", "DeploymentStates", "Linux", "Records", "Sockets", grdb,
-      logging,
+      "CCrypto", "CLinux", "Chunks", "Containers", "ControlDatabase", "DeploymentStates", "Linux", "Records", "Sockets",
+      grdb, logging,
     ], path: "Sources/Platform/Deployments", swiftSettings: settings),
   .target(
     name: "Projects", dependencies: ["ControlDatabase"], path: "Sources/Platform/Projects", swiftSettings: settings),

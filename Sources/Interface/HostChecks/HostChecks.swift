@@ -12,7 +12,7 @@ public struct HostChecks: Sendable {
 
   /// Everything, in the order in which a person would mend it. Blocks for a few file-system calls.
   public func findings() -> [DoctorReport.Finding] {
-    [user(), kernel(), fuseDevice(), fuseLibrary(), fuseHelper(), overlay(), disk()] + gpus()
+    [user(), kernel(), fuseDevice(), fuseLibrary(), fuseHelper(), overlay(), disk(), proxy()] + gpus()
   }
 
   private func user() -> DoctorReport.Finding {
@@ -59,6 +59,12 @@ public struct HostChecks: Sendable {
     guard let symbol = dlsym(library, "fuse_pkgversion") else { return missing }
     let version = unsafeBitCast(symbol, to: (@convention(c) () -> UnsafePointer<CChar>).self)
     return DoctorReport.Finding(.ok, "libfuse", String(cString: version()))
+  }
+
+  private func proxy() -> DoctorReport.Finding {
+    if let path = findProgram("haproxy") { return DoctorReport.Finding(.ok, "haproxy", path) }
+    return DoctorReport.Finding(
+      .warn, "haproxy", "not found: deployments can't be served", remedy: "apt-get install haproxy")
   }
 
   private func fuseHelper() -> DoctorReport.Finding {

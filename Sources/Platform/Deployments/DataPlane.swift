@@ -11,11 +11,11 @@ actor DataPlane {
   private let logger: Logger
   /// What the file holds; nil: unknown.
   private var written: String?
-  /// The servers that get requests; nil: nothing has been applied yet.
-  private var serving: Set<String>?
+  /// What the proxy was last brought to; nil: nothing yet.
+  private var applied: ProxyConfiguration?
 
-  init(directory: String, logger: Logger) {
-    process = ProxyProcess(directory: directory)
+  init(directory: String, logPath: String, logger: Logger) {
+    process = ProxyProcess(directory: directory, logPath: logPath)
     self.logger = logger
   }
 
@@ -40,7 +40,7 @@ actor DataPlane {
       try await process.reload()
       logger.info("HAProxy reloaded for \(configuration.deployments.count) deployments")
     }
-    serving = Set(configuration.deployments.flatMap(\.servers).filter { $0.weight > 0 }.map(\.name))
+    applied = configuration
   }
 
   private func tell(_ command: String) async throws {
@@ -77,7 +77,15 @@ actor DataPlane {
   func held() async throws -> [String: Int] { parseHeld(try await process.ask("show held")) }
 
   /// Whether a server may get new requests. To be asked once its record says that it must not: then the answer stays no.
-  func mayGetRequests(_ server: String) -> Bool { serving?.contains(server) ?? true }
+  func mayGetRequests(_ server: String) -> Bool {
+    applied?.deployments.contains { $0.servers.contains { $0.name == server && $0.weight > 0 } } ?? true
+  }
+
+  /// Whether the proxy serves a deployment by at least these servers.
+  func serves(_ deployment: String, by servers: [String]) -> Bool {
+    guard let served = applied?.deployments.first(where: { $0.name == deployment }) else { return false }
+    return Set(served.servers.map(\.name)).isSuperset(of: servers)
+  }
 
   /// Requests that a server has, in all workers.
   func inFlight(server: String) async throws -> Int {
@@ -86,7 +94,7 @@ actor DataPlane {
 
   func stop() async throws {
     try await process.stop()
-    written = nil
+    (written, applied) = (nil, nil)
   }
 
   private func makeDirectory(_ path: String) throws {

@@ -56,7 +56,8 @@ extension DeploymentDatabase {
           VALUES (?, ?, ?, 1, ?, ?, ?, 0, ?) ON CONFLICT DO NOTHING
           """,
         arguments: [
-          name, try sortedJSON(scaling), scaling.minimum, try sortedJSON(rollout), now,
+          // One that may be at zero begins with a replica, to show that it can have one.
+          name, try sortedJSON(scaling), min(max(scaling.minimum, 1), scaling.maximum), try sortedJSON(rollout), now,
           try lock.map { try sortedJSON($0) }, now,
         ])
       guard database.changesCount == 1 else {
@@ -70,21 +71,20 @@ extension DeploymentDatabase {
     }
   }
 
-  /// Makes a revision the target. One that is the same as the newest is not made again.
+  /// Makes a revision the target. One that is the same as the target is not made again.
   func update(
     _ name: String, _ specification: DeploymentSpecification, model: ModelDirectory?, rollout: Rollout
   ) async throws -> Deployment {
     try await write { database in
+      let target = try database.revision(database.deployment(name).target, of: name)
+      guard try target.digest != revisionDigest(specification, model) else {
+        return try database.aim(name, at: target.number, rollout, event: "updated")
+      }
       let newest =
         try Int.fetchOne(
           database, sql: "SELECT max(number) FROM revision WHERE deployment = ?", arguments: [name]) ?? 0
-      let digest = try revisionDigest(specification, model)
-      var number = newest
-      if try newest == 0 || database.revision(newest, of: name).digest != digest {
-        number = newest + 1
-        try database.addRevision(number, of: name, specification, model)
-      }
-      return try database.aim(name, at: number, rollout, event: "updated")
+      try database.addRevision(newest + 1, of: name, specification, model)
+      return try database.aim(name, at: newest + 1, rollout, event: "updated")
     }
   }
 

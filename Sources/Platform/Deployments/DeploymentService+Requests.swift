@@ -152,18 +152,25 @@ extension DeploymentService {
   private func report(_ deployment: Deployment) async throws -> DeploymentReport {
     let replicas = try await database.replicas(of: deployment.name)
     let goal = deployment.goal
-    let state =
-      deployment.isRemoving
-      ? .removing
-      : deploymentState(
-        replicas: replicas.map(\.view), wanted: goal.replicas, target: goal.target,
-        isRollingOut: goal.stable != goal.target, wasRolledBack: deployment.rolledBack != nil)
+    let state = await state(of: deployment, replicas)
     let url = configuration.listen.map { "http://\($0)/serve/\(deployment.name)/" }
     return DeploymentReport(
       deployment: deployment, state: state,
       detail: proxyFault ?? deployment.rolledBack ?? replicas.first { $0.state == .crashLoop }?.detail, url: url,
       revisions: try await database.revisions(of: deployment.name), replicas: replicas,
       traffic: await accessLog.statistics(of: deployment.name))
+  }
+
+  private func state(of deployment: Deployment, _ replicas: [Replica]) async -> DeploymentState {
+    if deployment.isRemoving { return .removing }
+    let goal = deployment.goal
+    let state = deploymentState(
+      replicas: replicas.map(\.view), wanted: goal.replicas, target: goal.target,
+      isRollingOut: goal.stable != goal.target, wasRolledBack: deployment.rolledBack != nil)
+    // Only what the proxy knows of is there for those who ask.
+    let ready = replicas.filter { $0.state == .ready }.map(\.container)
+    let isServed = await plane.serves(deployment.name, by: ready)
+    return isServed || ![.available, .rolledBack, .scaledToZero].contains(state) ? state : .progressing
   }
 
   /// What the replicas wrote.

@@ -38,7 +38,7 @@ public actor DeploymentService {
   let models: any ModelDirectories
   let podman: Podman
   let accessLog: AccessLog
-  private let plane: DataPlane
+  let plane: DataPlane
   private let runner: ReplicaRunner
   private let logger: Logger
   /// Replicas that a task of this process looks after.
@@ -64,10 +64,9 @@ public actor DeploymentService {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
     database = try DeploymentDatabase(path: configuration.directory + "/deployments.db")
-    plane = DataPlane(directory: configuration.proxyDirectory, logger: logger)
-    accessLog = AccessLog(
-      path: "\(configuration.proxyDirectory)/\(ProxyConfiguration.logSocket)", files: configuration.files,
-      logger: logger)
+    let logPath = configuration.files.requests
+    plane = DataPlane(directory: configuration.proxyDirectory, logPath: logPath, logger: logger)
+    accessLog = AccessLog(path: logPath, files: configuration.files, logger: logger)
     runner = ReplicaRunner(
       configuration: configuration, database: database, podman: podman, plane: plane, logger: logger)
   }

@@ -51,11 +51,11 @@ struct ProxyServer: Hashable, Sendable {
 extension ProxyConfiguration {
   /// The names of the files below ``directory``.
   static let configurationFile = "haproxy.cfg"
+  static let processFile = "haproxy.pid"
   static let holdScriptFile = "hold.lua"
   static let runtimeSocket = "runtime.sock"
   static let masterSocket = "master.sock"
   static let serveSocket = "serve.sock"
-  static let logSocket = "log.sock"
 
   private var ownership: String { user.map { " user \($0) group \($0)" } ?? "" }
 
@@ -78,7 +78,8 @@ extension ProxyConfiguration {
     var lines = [
       "global", "  description \(description)",
       "  stats socket \(directory)/\(Self.runtimeSocket) mode 600 level admin expose-fd listeners",
-      "  log \(directory)/\(Self.logSocket) len 4096 format raw local0",
+      // The file that the proxy was started with, see ProxyProcess and AccessLog.
+      "  log fd@3 len 4096 format raw local0 info",
       "  lua-load \(directory)/\(Self.holdScriptFile)",
       // Streams that began before a reload go on for so long.
       "  hard-stop-after 1h",

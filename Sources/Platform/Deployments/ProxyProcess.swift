@@ -16,6 +16,8 @@ struct ProxyProcess: Sendable {
   private static let answerLimit = 16 << 20
 
   let directory: String
+  /// The file that it writes a line to for each request.
+  let logPath: String
 
   private func path(_ name: String) -> String { "\(directory)/\(name)" }
 
@@ -28,16 +30,26 @@ struct ProxyProcess: Sendable {
     try writeWhole(path(ProxyConfiguration.configurationFile), configuration)
   }
 
-  /// Starts it. It is a session of its own, so it goes on when this process ends.
+  /// Starts it, and returns when it serves. It is a session of its own, so it goes on when this process ends.
   func start() async throws {
     // What a killed one has left; a master does not start where they are.
     for name in [ProxyConfiguration.masterSocket, ProxyConfiguration.runtimeSocket] { unlink(path(name)) }
     try await run(
       "start",
       [
-        "haproxy", "-W", "-D", "-S", path(ProxyConfiguration.masterSocket) + ",mode,600", "-f",
+        // It is given the log as descriptor 3, which it keeps over reloads; and no other that this process has open.
+        "sh", "-c", #"umask 077 && : >"$0" && exec "$@" 3>>"$0""#, logPath,
+        "haproxy", "-W", "-D", "-p", path(ProxyConfiguration.processFile), "-S",
+        path(ProxyConfiguration.masterSocket) + ",mode,600", "-f",
         path(ProxyConfiguration.configurationFile),
       ])
+    // It returns before its sockets are there, and before its master has started itself anew.
+    let deadline = ContinuousClock.now + .seconds(10)
+    while true {
+      if await isReady(), (try? await processes())?.worker != nil { return }
+      if ContinuousClock.now > deadline { throw Failure(tried: "start", cause: "it does not answer on its sockets") }
+      try await Task.sleep(for: .milliseconds(10))
+    }
   }
 
   /// Whether the configuration file can be used; throws what is wrong with it.
@@ -55,25 +67,22 @@ struct ProxyProcess: Sendable {
       // The master starts itself anew: for a moment nobody answers.
       if let now = try? await processes() {
         if now.failedReloads > before.failedReloads { break }
-        if let worker = now.worker, worker != before.worker, try await isReady() { return }
+        if let worker = now.worker, worker != before.worker, await isReady() { return }
       }
       try await Task.sleep(for: .milliseconds(20))
     }
-    throw Failure(tried: "reload", cause: "no new worker came up; its messages are in the system's log")
+    let configuration = path(ProxyConfiguration.configurationFile)
+    throw Failure(tried: "reload", cause: "no new worker came up; `haproxy -c -f \(configuration)` tells why")
   }
 
   /// Whether a worker answers.
-  func isReady() async throws -> Bool {
-    do {
-      return try await !ask("show info").isEmpty
-    } catch let error as SystemError where error.code == ENOENT || error.code == ECONNREFUSED {
-      return false
-    }
-  }
+  private func isReady() async -> Bool { (try? await ask("show info"))?.isEmpty == false }
 
   /// The `description` of the configuration that runs; nil: nothing runs.
+  /// - Throws: ``Failure`` where its master runs and no worker does.
   func runningDescription() async throws -> String? {
-    guard try await isReady() else { return nil }
+    guard masterPID() != nil else { return nil }
+    guard await isReady() else { throw Failure(tried: "answer", cause: "it has no worker in this moment") }
     let prefix = "description: "
     return try await ask("show info").split(separator: "\n").first { $0.hasPrefix(prefix) }
       .map { String($0.dropFirst(prefix.count)) }
@@ -102,25 +111,31 @@ struct ProxyProcess: Sendable {
 
   /// Ends it with all its connections. Does nothing where none runs.
   func stop() async throws {
-    guard let pid = try await masterPID() else { return }
+    guard let pid = masterPID() else { return }
     kill(pid, SIGTERM)
     let deadline = ContinuousClock.now + .seconds(10)
-    while kill(pid, 0) == 0 {
+    while masterPID() == pid {
       if ContinuousClock.now > deadline { kill(pid, SIGKILL) }
       try await Task.sleep(for: .milliseconds(20))
     }
     let sockets = [
       ProxyConfiguration.masterSocket, ProxyConfiguration.runtimeSocket, ProxyConfiguration.serveSocket,
+      ProxyConfiguration.processFile,
     ]
     for name in sockets { unlink(path(name)) }
   }
 
-  private func masterPID() async throws -> Int32? {
-    do {
-      return try await processes().master
-    } catch let error as SystemError where error.code == ENOENT || error.code == ECONNREFUSED {
-      return nil
-    }
+  /// The process that starts the workers; nil: none runs. Asked of the kernel, not of its socket: that may be silent for
+  /// a moment, and a second HAProxy would share the port with the first.
+  private func masterPID() -> Int32? {
+    guard let text = try? String(contentsOfFile: path(ProxyConfiguration.processFile), encoding: .utf8),
+      let pid = text.split(separator: "\n").first.flatMap({ Int32($0) }),
+      let command = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline"),
+      // The number may be another process's by now.
+      String(decoding: command, as: UTF8.self).split(separator: "\0")
+        .contains(Substring(path(ProxyConfiguration.configurationFile)))
+    else { return nil }
+    return pid
   }
 
   private func run(_ tried: String, _ words: [String]) async throws {

@@ -74,8 +74,6 @@ func parseHeld(_ text: String) -> [String: Int] {
 
 /// The processes that the master's `show proc` lists.
 struct ProxyProcesses: Hashable, Sendable {
-  /// The one that starts the others.
-  var master: Int32?
   /// The one that takes new connections; nil: none does.
   var worker: Int32?
   /// Those that a reload has replaced, with connections left.
@@ -85,7 +83,7 @@ struct ProxyProcesses: Hashable, Sendable {
 
   init(parsing text: String) {
     var isOld = false
-    (master, worker, oldWorkers, failedReloads) = (nil, nil, [], 0)
+    (worker, oldWorkers, failedReloads) = (nil, [], 0)
     for line in text.split(separator: "\n") {
       if line.hasPrefix("#") {
         isOld = line.hasPrefix("# old workers")
@@ -95,7 +93,6 @@ struct ProxyProcesses: Hashable, Sendable {
       guard words.count > 2, let pid = Int32(words[0]) else { continue }
       switch words[1] {
       case "master":
-        master = pid
         if let index = words.firstIndex(of: "[failed:"), index + 1 < words.count {
           failedReloads = Int(words[index + 1].prefix { $0.isNumber }) ?? 0
         }

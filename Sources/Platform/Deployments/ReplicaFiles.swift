@@ -17,6 +17,9 @@ struct ReplicaFiles: Sendable {
 
   func accessLog(of deployment: String) -> String { "\(directory(of: deployment))/access.log" }
 
+  /// What the proxy writes of all deployments' requests.
+  var requests: String { directory + "/.requests.log" }
+
   /// Holds the overlays of replicas on the host's root file system. Its name can be no deployment's.
   var overlays: String { directory + "/.overlays" }
 

@@ -32,7 +32,7 @@ def run():
             body = response.read().decode()
             with lock:
                 if response.status == 200:
-                    answers[json.loads(body)["revision"]] += 1
+                    answers[json.loads(body)["revision"] if body.startswith("{") else body] += 1
                     slowest = max(slowest, time.monotonic() - began)
                 else:
                     failures.append(f"{response.status}: {body}")

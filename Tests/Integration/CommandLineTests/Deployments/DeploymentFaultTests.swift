@@ -41,7 +41,7 @@ import Testing
       try cairn.eventually("cairnd answers again") {
         (try? cairn.json("system", "info")["pid"] as? Int32).map { $0 != control } ?? false
       }
-      #expect(try cairn.deploymentState("busy") == "available")
+      try cairn.eventually("it knows how things are") { try cairn.deploymentState("busy") == "available" }
       result = try load.stop()
       #expect(result.failures == [] && result.answers["1"] ?? 0 > 100, "\(result)")
       // The same containers: the new daemon took them over.
@@ -63,6 +63,8 @@ import Testing
     try CairnInstance.with { cairn in
       try cairn.installServer()
       try cairn.deploy("steady")
+      // A master and a worker, and no second pair.
+      #expect(try cairn.proxyProcesses().count == 2)
       for process in try cairn.proxyProcesses() { kill(process, SIGKILL) }
       try cairn.eventually("it is served again", within: 15) { try cairn.get("/serve/steady/who").status == 200 }
       // And after an orderly stop as well, which leaves nothing; what is wanted is remembered.
@@ -79,7 +81,8 @@ import Testing
       try cairn.deploy("sleepy", "--min", "0", "--max", "2", "--idle", "1s", "--hold", "3", "--env", "START_SECONDS=1")
       try cairn.eventually("it is at zero") { try cairn.deploymentState("sleepy") == "scaled_to_zero" }
       // Who asks whether it is ready is told so, and wakes nobody.
-      #expect(try cairn.get("/serve/sleepy/v2/health/ready").status == 200)
+      let health = try cairn.get("/serve/sleepy/v2/health/ready")
+      #expect(health.status == 200, "\(health)")
       // The daemon is down while they come: the proxy holds them.
       let control = try #require(try cairn.json("system", "info")["pid"] as? Int32)
       #expect(kill(control, SIGKILL) == 0)
