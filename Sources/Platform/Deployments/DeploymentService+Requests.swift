@@ -151,7 +151,6 @@ extension DeploymentService {
 
   private func report(_ deployment: Deployment) async throws -> DeploymentReport {
     let replicas = try await database.replicas(of: deployment.name)
-    let goal = deployment.goal
     let state = await state(of: deployment, replicas)
     let url = configuration.listen.map { "http://\($0)/serve/\(deployment.name)/" }
     return DeploymentReport(
