@@ -64,7 +64,7 @@ public struct ControlAPI: Sendable {
   public var door: Router {
     Door(
       rule: configuration.control.authentication == .none ? .open(router) : .anyToken(router), tokens: tokens,
-      mlflow: mlflow
+      mlflow: mlflow, serving: configuration.deployments.listen.map { "http://\($0)" }
     ).router
   }
 }

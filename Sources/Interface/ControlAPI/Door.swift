@@ -24,8 +24,11 @@ public struct Door: Sendable {
   private let rule: Rule
   private let tokens: TokenService
   private let mlflow: MLflowAPI
+  /// Where deployments are served, as `http://127.0.0.1:7071`; nil: nowhere by TCP.
+  private let serving: String?
 
-  public init(rule: Rule, tokens: TokenService, mlflow: MLflowAPI) {
+  public init(rule: Rule, tokens: TokenService, mlflow: MLflowAPI, serving: String?) {
+    self.serving = serving
     self.rule = rule
     self.tokens = tokens
     self.mlflow = mlflow
@@ -39,6 +42,8 @@ public struct Door: Sendable {
 
   private func answer(_ request: Request) async throws -> Reply {
     if MLflowAPI.isForWebPage(request) { return page(request) }
+    // The proxy's to answer, and to ask for what the deployment wants to see.
+    if request.path.first == "serve", let serving { return redirect(to: serving + request.target, status: 307) }
     let isOurs = request.path.first == "v1"
     if case .open(let everything) = rule {
       guard Self.isFromHere(request) else {
@@ -71,11 +76,12 @@ public struct Door: Sendable {
     guard let page else {
       return refusal(true, status: 404, "Cairn listens nowhere for people: give control.listen an address.")
     }
-    // Names of projects that are none lead to a page that says so; they need no checks, but must stay one component.
-    var reply = Reply.empty
-    reply.status = 302
-    let path = request.path.map { $0.addingPercentEncoding() }.joined(separator: "/")
-    reply.headers.append(("Location", "\(page)/\(path)"))
+    return redirect(to: page + request.target, status: 302)
+  }
+
+  private func redirect(to address: String, status: Int) -> Reply {
+    var reply = Reply.text("This is at \(address)\n", status: status)
+    reply.headers.append(("Location", address))
     return reply
   }
 
@@ -127,17 +133,6 @@ public struct Door: Sendable {
   private static func name(ofHost host: String) -> String {
     if host.hasPrefix("[") { return String(host.prefix { $0 != "]" }) + "]" }
     return String(host.prefix { $0 != ":" })
-  }
-}
-
-extension String {
-  /// As one component of a path.
-  fileprivate func addingPercentEncoding() -> String {
-    utf8.map { byte in
-      let isPlain = (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-      if isPlain || byte == 0x2D || byte == 0x2E || byte == 0x5F { return String(UnicodeScalar(byte)) }
-      return "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-    }.joined()
   }
 }
 

@@ -62,7 +62,8 @@ struct ControlServer {
       addProject: projects.provide)
     let doorOfJobs = try await JobDoor(directory: directory, logger: logger).open(
       Door(
-        rule: .tokensOfJobs(page: configuration.control.listen.map { "http://\($0)" }), tokens: tokens, mlflow: mlflow
+        rule: .tokensOfJobs(page: configuration.control.listen.map { "http://\($0)" }), tokens: tokens, mlflow: mlflow,
+        serving: nil
       ).router, for: podman)
     let tensorBoard = TensorBoardRuns(
       database: database, tracker: tracker, mount: configuration.storage.mount, logger: logger)

@@ -30,6 +30,9 @@ public struct Request: Sendable {
     self.query = query
   }
 
+  /// Path and query as they came, percent-encoded.
+  public var target: String { head.target }
+
   /// The value of a header field, whatever the case of `name`; nil: there is none.
   public func header(_ name: String) -> String? { head[name.lowercased()] }
 

@@ -250,6 +250,10 @@ import Testing
         #expect(page.status == 200 && page.head.contains("text/html") && page.head.contains("Content-Security-Policy"))
       }
 
+      let served = try HTTPExchange(port: port).get("/serve/greeter/a%20b?c=d")
+      let place = "Location: http://127.0.0.1:\(cairn.servePort)/serve/greeter/a%20b?c=d"
+      #expect(served.status == 307 && served.head.contains(place), "\(served)")
+
       let listed = try cairn.cairn("token", "ls")
       #expect(listed.output.contains("laptop") && !listed.output.contains(secret))
       #expect(try cairn.cairn("token", "revoke", try #require(all["id"] as? String)).code == 0)
