@@ -28,6 +28,15 @@ extension MLflowAPI {
       let run = try await call.project.run(call.runIdentifier()).run
       return try await content(call.homes.place(of: run), try call.parameters.requiredText("path"))
     }
+    // By MLflow's page; its client puts artifacts to the address below.
+    endpoints.add("POST", path: "mlflow/upload-artifact") { call in
+      let place = call.homes.place(of: try await call.project.run(call.runIdentifier()).run)
+      let path = try call.parameters.requiredText("path")
+      try check(path)
+      try await makeVolume(place.volume)
+      try await directory(place).write(Array("\(place.directory)/\(path)".utf8), call.request.body)
+      return .done
+    }
     endpoints.add("GET", path: "model-versions/get-artifact") { call in
       let version = try await models(call).version(call.versionNumber(), of: call.modelName())
       guard let path = version.path else {

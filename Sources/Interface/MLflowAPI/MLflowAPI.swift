@@ -91,9 +91,9 @@ public struct MLflowAPI: Sendable {
     }
     try await addProject(project)
     // An artifact's body is no list of fields.
-    let isArtifact = components["artifact"] != nil
+    let isArtifact = components["artifact"] != nil || path.last == "upload-artifact"
     let parameters =
-      isArtifact ? Parameters(JSONObject()) : try await Parameters(request, limit: Self.mostBodyBytes)
+      isArtifact ? Parameters(query: request.query) : try await Parameters(request, limit: Self.mostBodyBytes)
     return try await handler(
       Call(
         request: request, caller: caller, project: try await tracker.project(project), parameters: parameters,

@@ -20,26 +20,18 @@ struct Parameters {
   /// Reads a request's fields. A request without a body has its fields in the address.
   init(_ request: Request, limit: Int) async throws {
     let body = try await request.body.collect(limit: limit)
-    path = ""
-    guard body.isEmpty else {
-      fields = try Self.object(body)
-      return
-    }
-    var fields = JSONObject()
-    for (name, value) in request.query {
-      // A field that is repeated is a list.
-      if case .array(let values)? = fields[name] {
-        fields.fields.removeAll { $0.name == name }
-        fields.append(name, .array(values + [.string(value)]))
-      } else {
-        fields.append(name, .array([.string(value)]))
-      }
-    }
-    self.fields = JSONObject(
-      fields.fields.map { field in
-        guard case .array(let values) = field.value, values.count == 1 else { return field }
-        return JSONObject.Field(name: field.name, value: values[0])
-      })
+    if body.isEmpty { self.init(query: request.query) } else { self.init(try Self.object(body)) }
+  }
+
+  /// A field that is repeated is a list.
+  init(query: [(name: String, value: String)]) {
+    let groups = Dictionary(grouping: query, by: \.name)
+    self.init(
+      JSONObject(
+        groups.map { name, pairs in
+          let values = pairs.map { JSONValue.string($0.value) }
+          return JSONObject.Field(name: name, value: values.count == 1 ? values[0] : .array(values))
+        }))
   }
 
   private static func object(_ body: [UInt8]) throws -> JSONObject {

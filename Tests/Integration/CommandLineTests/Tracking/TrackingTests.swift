@@ -231,6 +231,18 @@ import Testing
       let basic = Data("me:\(secret)".utf8).base64EncodedString()
       #expect(try HTTPExchange(port: port, headers: ["Authorization: Basic \(basic)"]).get("/v1/jobs").status == 200)
 
+      // What MLflow's page asks for, beside what its client does.
+      let mine = HTTPExchange(port: port, token: secret)
+      let created = try mine.post("/ajax-api/2.0/mlflow/runs/create", ["experiment_id": "0"])
+      let info = (try created.json()["run"] as? [String: Any])?["info"] as? [String: Any]
+      let run = try #require(info?["run_id"] as? String)
+      let upload = "/ajax-api/2.0/mlflow/upload-artifact?run_uuid=\(run)&path="
+      #expect(try mine.send("POST", upload + "a/b.txt", "uploaded").status == 200)
+      #expect(try mine.get("/get-artifact?run_uuid=\(run)&path=a/b.txt").body.contains("uploaded"))
+      for path in ["../b", "a/../../b", "%2e%2e/b", ""] {
+        #expect(try mine.send("POST", upload + path, "x").status == 400, "\(path)")
+      }
+
       // What can be no project's name is the client's fault, and will be tomorrow.
       for name in ["..%2f..", "%20", "a%2fb", String(repeating: "x", count: 300)] {
         let path = "/p/\(name)/api/2.0/mlflow/experiments/get?experiment_id=0"
