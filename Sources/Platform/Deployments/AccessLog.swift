@@ -8,8 +8,7 @@ import Sockets
 
 /// Takes the lines that the proxy writes for each request, keeps them in a file for each deployment, and counts.
 ///
-/// The proxy appends to one file whose descriptor it has inherited: measured, that costs its requests nothing, where a
-/// datagram for each to a Unix socket cost two thirds of them; and no line is lost while no control plane runs. What
+/// The proxy appends to one file whose descriptor it has inherited, so no line is lost while no control plane runs. What
 /// has been taken is cut out of the file, whose offsets stay.
 actor AccessLog {
   /// A deployment's file of this size becomes `access.log.1`, and the one of that name is removed.

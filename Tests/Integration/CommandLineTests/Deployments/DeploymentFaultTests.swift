@@ -64,7 +64,7 @@ import Testing
       try cairn.installServer()
       try cairn.deploy("steady")
       // A master and a worker, and no second pair.
-      #expect(try cairn.proxyProcesses().count == 2)
+      try cairn.eventually("there is one proxy", within: 5) { try cairn.proxyProcesses().count == 2 }
       for process in try cairn.proxyProcesses() { kill(process, SIGKILL) }
       try cairn.eventually("it is served again", within: 15) { try cairn.get("/serve/steady/who").status == 200 }
       // And after an orderly stop as well, which leaves nothing; what is wanted is remembered.
