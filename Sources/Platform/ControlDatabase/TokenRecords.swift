@@ -54,8 +54,8 @@ extension ControlDatabase {
     }
   }
 
-  /// The token of this digest, if it is valid now.
-  public func token(digest: [UInt8]) async throws -> Token? {
+  /// The token of this digest, if it is valid at a time, in nanoseconds since 1970.
+  public func token(digest: [UInt8], at now: Int64) async throws -> Token? {
     try await read { database in
       try Token.fetchOne(
         database,
@@ -64,7 +64,7 @@ extension ControlDatabase {
           WHERE digest = :digest AND (expiresAt IS NULL OR expiresAt > :now)
             AND (token.job IS NULL
               OR (job.attempt = token.attempt AND job.state IN ('starting', 'running', 'stopping')))
-          """, arguments: ["digest": Data(digest), "now": nanosecondsNow()])
+          """, arguments: ["digest": Data(digest), "now": now])
     }
   }
 

@@ -17,9 +17,16 @@ public final class TokenService: Sendable {
   private static let prefix = "cairn_"
 
   private let database: ControlDatabase
+  /// Nanoseconds since 1970.
+  private let now: @Sendable () -> Int64
   private let known = Mutex<[[UInt8]: Known]>([:])
 
-  public init(database: ControlDatabase) { self.database = database }
+  public convenience init(database: ControlDatabase) { self.init(database: database, now: nanosecondsNow) }
+
+  init(database: ControlDatabase, now: @escaping @Sendable () -> Int64) {
+    self.database = database
+    self.now = now
+  }
 
   /// Makes a token for a person or a program of theirs.
   /// - Parameters:
@@ -33,7 +40,7 @@ public final class TokenService: Sendable {
     if let seconds, !(1...1_000_000_000).contains(seconds) {
       throw ControlError(.invalid, subject: "expires", "a token is valid for 1 to 1,000,000,000 seconds")
     }
-    let expiresAt = seconds.map { nanosecondsNow() + Int64($0) * 1_000_000_000 }
+    let expiresAt = seconds.map { now() + Int64($0) * 1_000_000_000 }
     let secret = Self.newSecret()
     let token = try await database.addToken(
       digest: Self.digest(of: secret), name: name, project: project, job: nil, attempt: nil, expiresAt: expiresAt)
@@ -64,9 +71,9 @@ public final class TokenService: Sendable {
     let digest = Self.digest(of: secret)
     let revision = database.revision
     if let entry = known.withLock({ $0[digest] }), entry.revision == revision {
-      return entry.token.flatMap { ($0.expiresAt ?? .max) > nanosecondsNow() ? $0 : nil }
+      return entry.token.flatMap { ($0.expiresAt ?? .max) > now() ? $0 : nil }
     }
-    let token = try await database.token(digest: digest)
+    let token = try await database.token(digest: digest, at: now())
     known.withLock { known in
       if known.count >= Self.mostKnown { known.removeAll() }
       known[digest] = Known(token: token, revision: revision)
