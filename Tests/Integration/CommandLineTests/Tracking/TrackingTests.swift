@@ -116,7 +116,7 @@ import Testing
       let source = try String(contentsOfFile: MLflowClient.script("for_tensorboard"), encoding: .utf8)
       try cairn.write(source, to: "train.py")
       let http = HTTPExchange(port: try #require(cairn.port), token: try token(cairn))
-      let run = try cairn.begin(["run", "--project", "p", "--", MLflowClient.python("mlflow-3"), "train.py"])
+      let run = try cairn.begin(["run", "--project", "p", "--", MLflowClient.python("tensorboard"), "train.py"])
       func runs() throws -> [String: [String: Any]] {
         let found = try http.post("/p/p/api/2.0/mlflow/runs/search", ["experiment_ids": ["1"]]).json()
         var runs: [String: [String: Any]] = [:]
