@@ -18,7 +18,7 @@ func readFile(_ path: String) -> String? {
 }
 
 /// Writes a file that only root reads, as a whole or not at all.
-func writeFile(_ path: String, _ text: String) throws {
+public func writeFile(_ path: String, _ text: String) throws {
   let temporary = path + ".new"
   let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
   guard descriptor >= 0 else { throw SystemError("open", temporary) }

@@ -1,4 +1,5 @@
 import CLinux
+import Containers
 import ControlDatabase
 import FoundationEssentials
 import Glibc
@@ -68,7 +69,7 @@ actor AccessLog {
       guard let end = buffer[..<count].lastIndex(of: UInt8(ascii: "\n")) else { break }
       take(buffer[...end])
       offset += end + 1
-      try writeWhole(path + ".offset", "\(offset)")
+      try writeFile(path + ".offset", "\(offset)")
     }
     // Where the file system can't, the space stays taken until the proxy is started anew.
     _ = cairn_fallocate(descriptor, Int32(CAIRN_FALLOC_PUNCH_HOLE | CAIRN_FALLOC_KEEP_SIZE), 0, offset & ~4095)

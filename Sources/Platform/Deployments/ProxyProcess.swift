@@ -26,8 +26,8 @@ struct ProxyProcess: Sendable {
 
   /// Writes the files that it is started with or reloaded from.
   func write(configuration: String) throws {
-    try writeWhole(path(ProxyConfiguration.holdScriptFile), holdScript)
-    try writeWhole(path(ProxyConfiguration.configurationFile), configuration)
+    try writeFile(path(ProxyConfiguration.holdScriptFile), holdScript)
+    try writeFile(path(ProxyConfiguration.configurationFile), configuration)
   }
 
   /// Starts it, and returns when it serves. It is a session of its own, so it goes on when this process ends.
@@ -156,19 +156,4 @@ struct ProxyProcess: Sendable {
       throw Failure(tried: tried, cause: "\(error); `apt-get install haproxy` brings it")
     }
   }
-}
-
-/// Writes a file that only root reads, as a whole or not at all.
-func writeWhole(_ path: String, _ text: String) throws {
-  let temporary = path + ".new"
-  let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-  guard descriptor >= 0 else { throw SystemError("open", temporary) }
-  defer { close(descriptor) }
-  var rest = Array(text.utf8)[...]
-  while !rest.isEmpty {
-    let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-    guard count > 0 else { throw SystemError("write", temporary) }
-    rest = rest.dropFirst(count)
-  }
-  guard rename(temporary, path) == 0 else { throw SystemError("rename", path) }
 }
