@@ -31,8 +31,11 @@ final class CairnInstance {
 
   /// Runs `body` with a new Cairn; throws what it throws, with the log.
   /// - Parameter listens: also for TCP, at ``port``.
-  static func with(listens: Bool = false, _ body: (CairnInstance) throws -> Void) throws {
-    let instance = try CairnInstance(listens: listens)
+  /// - Parameter asksForTokens: there.
+  static func with(
+    listens: Bool = false, asksForTokens: Bool = true, _ body: (CairnInstance) throws -> Void
+  ) throws {
+    let instance = try CairnInstance(listens: listens, asksForTokens: asksForTokens)
     do {
       try instance.start()
       try body(instance)
@@ -45,7 +48,7 @@ final class CairnInstance {
     }
   }
 
-  private init(listens: Bool) throws {
+  private init(listens: Bool, asksForTokens: Bool) throws {
     guard geteuid() == 0 else { throw Problem(description: "these tests mount file systems: run them as root") }
     directory = "/tmp/cairn-cli." + UUID().uuidString.prefix(8)
     // Below the range that the kernel gives out. One that is taken is told by the test's failure.
@@ -62,6 +65,7 @@ final class CairnInstance {
     control:
       dir: \(directory)/control
       listen: \(port.map { "127.0.0.1:\($0)" } ?? "null")
+      auth: \(asksForTokens ? "token" : "none")
     deployments:
       listen: 127.0.0.1:\(servePort)
     """.write(toFile: configuration, atomically: true, encoding: .utf8)

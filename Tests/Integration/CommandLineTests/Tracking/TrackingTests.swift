@@ -212,6 +212,25 @@ import Testing
     }
   }
 
+  @Test func withoutTokensProgramsOfThisHostAreServedAndPagesOfOtherSitesAreNot() throws {
+    try CairnInstance.with(listens: true, asksForTokens: false) { cairn in
+      let port = try #require(cairn.port)
+      #expect(try HTTPExchange(port: port).get("/v1/jobs").status == 200)
+      let path = "/p/x/api/2.0/mlflow/experiments/get?experiment_id=0"
+      #expect(try HTTPExchange(port: port).get(path).status == 200)
+      let own = ["Host: localhost:\(port)", "Origin: http://localhost:\(port)"]
+      #expect(try HTTPExchange(port: port, headers: own).get("/v1/jobs").status == 200)
+      for headers in [
+        ["Origin: http://evil.example"], ["Origin: null"], ["Host: evil.example:\(port)"],
+        ["Host: localhost.evil.example"], ["Host: 127.0.0.1:\(port)", "Origin: http://127.0.0.1:1"],
+      ] {
+        for path in ["/v1/jobs", path] {
+          #expect(try HTTPExchange(port: port, headers: headers).get(path).status == 403, "\(headers) \(path)")
+        }
+      }
+    }
+  }
+
   @Test func theTCPDoorAsksForAToken() throws {
     try CairnInstance.with(listens: true) { cairn in
       let port = try #require(cairn.port)
