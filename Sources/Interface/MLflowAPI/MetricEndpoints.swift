@@ -52,7 +52,7 @@ extension MLflowAPI {
     let key = try call.parameters.requiredText("metric_key")
     var left = try call.parameters.count("max_results", in: 1...Self.mostPoints, otherwise: Self.mostPoints)
     var parts: [(run: String, points: [MetricPoint])] = []
-    for run in runs.sorted() where left > 0 {
+    for run in Set(runs).sorted() where left > 0 {
       let page = try await call.project.history(of: key, run: run, limit: left)
       parts.append((run, page.points))
       left -= page.points.count
@@ -60,7 +60,7 @@ extension MLflowAPI {
     return answer(key, parts)
   }
 
-  /// MLflow's own way to thin curves out: see ``sampledSteps(of:most:)``.
+  /// MLflow's own way to thin curves out: see ``evenlySampled(_:most:)``.
   private func sampledHistory(_ call: Call) async throws -> Reply {
     let runs = try runs(call, "run_ids")
     let key = try call.parameters.requiredText("metric_key")
@@ -77,10 +77,11 @@ extension MLflowAPI {
     var parts: [(run: String, points: [MetricPoint])] = []
     for run in runs {
       let points = try await call.project.history(of: key, run: run).points
-      parts.append((run, points.filter { range.contains($0.step) }))
+      parts.append((run, evenlySampled(points.filter { range.contains($0.step) }, most: most)))
     }
-    let steps = sampledSteps(of: parts.map { $0.points.map(\.step) }, most: most)
-    return answer(key, parts.map { part in (part.run, part.points.filter { steps.contains($0.step) }) })
+    // This answer is a protocol buffer's JSON, which leaves out an empty list; that of the other endpoint is not.
+    guard parts.contains(where: { !$0.points.isEmpty }) else { return .object { _ in } }
+    return answer(key, parts)
   }
 
   private func runs(_ call: Call, _ name: String) throws -> [String] {
@@ -111,15 +112,14 @@ extension MLflowAPI {
   }
 }
 
-/// Which steps of several runs' curves are shown: every so-many-th of all their steps, and of each run its last.
-func sampledSteps(of runs: [[Int64]], most: Int) -> Set<Int64> {
-  let all = Set(runs.joined()).sorted()
-  guard all.count > most, let last = all.last else { return Set(all) }
-  let interval = Double(all.count) / Double(most)
-  var steps = Set((0..<most).map { all[min(Int(Double($0) * interval), all.count - 1)] })
-  steps.insert(last)
-  steps.formUnion(runs.compactMap { $0.max() })
-  return steps
+/// At most `most` points of one run, in the order of their steps: the first of each of so many equal parts, and of the last
+/// part the last point. MLflow's server 3.17 does the same; where parts can't be equal, the first ones are longer.
+/// - Parameter most: 1 or more.
+func evenlySampled(_ points: [MetricPoint], most: Int) -> [MetricPoint] {
+  let ordered = points.sorted { ($0.step, $0.timestamp, $0.value) < ($1.step, $1.timestamp, $1.value) }
+  guard ordered.count > most, let last = ordered.last else { return ordered }
+  let (length, longer) = ordered.count.quotientAndRemainder(dividingBy: most)
+  return (0..<most - 1).map { ordered[$0 * length + min($0, longer)] } + [last]
 }
 
 /// Where a page of a metric's history ends.

@@ -37,7 +37,7 @@ def without_workspaces(answer):
 
 
 def endpoint(url):
-    path = url.split("?")[0].split("/api/", 1)[-1]
+    path = url.split("?")[0].replace("/ajax-api/", "/api/").split("/api/", 1)[-1]
     parts = []
     for part in path.split("/"):
         is_identifier = len(part) >= 32 or part.isdigit()
