@@ -83,6 +83,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let platform: [Target] = [
   .target(name: "JobStates", path: "Sources/Platform/JobStates", swiftSettings: settings),
+  .target(name: "Scheduler", dependencies: ["JobStates"], path: "Sources/Platform/Scheduler", swiftSettings: settings),
   .target(name: "Records", dependencies: ["Linux", grdb], path: "Sources/Platform/Records", swiftSettings: settings),
   .target(
     name: "ModelFormats", dependencies: ["CCrypto", "CLinux", "Linux", "Yams"], path: "Sources/Platform/ModelFormats",
@@ -255,6 +256,9 @@ let tests: [Target] = [
     path: "Tests/Integration/CommandLineTests", swiftSettings: settings),
   .testTarget(
     name: "JobStatesTests", dependencies: ["JobStates"], path: "Tests/Platform/JobStatesTests", swiftSettings: settings),
+  .testTarget(
+    name: "SchedulerTests", dependencies: ["JobStates", "Scheduler"], path: "Tests/Platform/SchedulerTests",
+    swiftSettings: settings),
   .testTarget(
     name: "RecordsTests", dependencies: ["Records", "TestSupport", grdb], path: "Tests/Platform/RecordsTests",
     swiftSettings: settings),
