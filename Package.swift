@@ -257,7 +257,8 @@ let tests: [Target] = [
   .testTarget(
     name: "JobStatesTests", dependencies: ["JobStates"], path: "Tests/Platform/JobStatesTests", swiftSettings: settings),
   .testTarget(
-    name: "SchedulerTests", dependencies: ["JobStates", "Scheduler"], path: "Tests/Platform/SchedulerTests",
+    name: "SchedulerTests", dependencies: ["JobStates", "Scheduler", "TestSupport"],
+    path: "Tests/Platform/SchedulerTests",
     swiftSettings: settings),
   .testTarget(
     name: "RecordsTests", dependencies: ["Records", "TestSupport", grdb], path: "Tests/Platform/RecordsTests",
@@ -306,6 +307,9 @@ let benchmarks: [Target] = [
   .executableTarget(
     name: "null-file-system", dependencies: ["CFuse3", "CFuseShim", "CLinux", "Fuse", "Linux"],
     path: "Benchmarks/NullFileSystem", swiftSettings: settings),
+  .executableTarget(
+    name: "scheduler-bench", dependencies: ["JobStates", "Scheduler"], path: "Benchmarks/SchedulerBench",
+    swiftSettings: settings),
   .executableTarget(
     name: "cairn-scale", dependencies: ["Catalog", "FileSystem", "Linux", "StorageAPI"],
     path: "Benchmarks/CairnScale", swiftSettings: settings),

@@ -1,6 +1,15 @@
 import JobStates
 
 extension Pool {
+  /// What a job lacks, where that is told by numbers alone; nil: it may have room.
+  func plainShortage(of need: ResourceNeed) -> Shortage? {
+    if case .whole(let count) = need.gpus, count > freeGPUs { return shortage(.gpus, needed: count, free: freeGPUs) }
+    let cpus = need.milliCPUs ?? min(1000, host.milliCPUs)
+    if cpus > milliCPUs { return shortage(.cpus, needed: cpus, free: milliCPUs) }
+    if need.memoryBytes > memoryBytes { return shortage(.memory, needed: need.memoryBytes, free: memoryBytes) }
+    return nil
+  }
+
   /// What of it these lack first; asked where ``place(_:accepts:)`` found no room.
   func shortage(of needs: [ResourceNeed]) -> Shortage {
     var wanted = 0

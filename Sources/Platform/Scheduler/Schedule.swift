@@ -21,13 +21,14 @@ public struct SchedulerDecision: Sendable {
 
 /// Decides which jobs start now.
 ///
-/// A full pass over the queue in the order of turns (``SchedulerInput/candidatesInOrder()``). What fits starts. For the
+/// A full pass over the queue in the order of turns (``SchedulerInput/candidatesInOrder(_:)``). What fits starts. For the
 /// first that does not fit, what it needs is kept from the moment when it will be free; whatever comes after starts only
 /// if it ends before that, by its time limit, or leaves enough for it. So large jobs come to their turn, and what is idle
 /// until then is used. (EASY backfilling: Lifka, “The ANL/IBM SP scheduling system”, 1995.) The same input always gives
 /// the same decision.
 public func schedule(_ input: SchedulerInput) -> SchedulerDecision {
-  var pass = SchedulingPass(input)
-  for candidate in input.candidatesInOrder() { pass.consider(candidate) }
+  let table = ProjectTable(input)
+  var pass = SchedulingPass(input, table)
+  for candidate in input.candidatesInOrder(table) { pass.consider(candidate) }
   return pass.decision
 }

@@ -5,29 +5,44 @@ struct SchedulingPass {
   private let input: SchedulerInput
   /// What is free now.
   private var pool: Pool
-  private var accounts: ProjectHoldings
+  private let table: ProjectTable
+  private var holdings: ProjectHoldings
   private var reservation: Reservation?
   private var waitingJobs = 0
   private(set) var decision = SchedulerDecision()
 
-  init(_ input: SchedulerInput) {
+  init(_ input: SchedulerInput, _ table: ProjectTable) {
     self.input = input
     pool = Pool(input.host)
     for job in input.running { pool.take(job.need, job.slots) }
-    accounts = ProjectHoldings(input)
+    self.table = table
+    holdings = ProjectHoldings(input, table)
     decision.waiting.reserveCapacity(input.queue.count)
   }
 
   mutating func consider(_ candidate: Candidate) {
-    let members = candidate.members
-    if members.count < candidate.wanted {
-      return wait(candidate, .group(present: members.count, members: candidate.wanted))
+    let wanted = input.queue[candidate.first].group?.members ?? 1
+    if candidate.others.count + 1 < wanted {
+      return wait(candidate, .group(present: candidate.others.count + 1, members: wanted))
     }
-    let job = input.queue[members[0]]
-    let needs = members.count == 1 ? [job.need] : members.map { input.queue[$0].need }
-    if let quota = accounts.exceeded(by: needs, project: job.project) { return wait(candidate, quota) }
+    var jobs = 1
+    var milliGPUs = input.queue[candidate.first].need.gpus.milliGPUs
+    for index in candidate.others {
+      jobs += 1
+      milliGPUs += input.queue[index].need.gpus.milliGPUs
+    }
+    if let quota = holdings.exceeded(byJobs: jobs, milliGPUs: milliGPUs, project: table.ofQueue[candidate.first]) {
+      return wait(candidate, quota)
+    }
+    // Of a long queue nearly all jobs end here, so it costs no memory.
+    if reservation != nil, jobs == 1, let shortage = pool.plainShortage(of: input.queue[candidate.first].need) {
+      return wait(candidate, .turn(shortage, ahead: waitingJobs))
+    }
+    decide(candidate, candidate.members.map { input.queue[$0].need })
+  }
 
-    let end = end(of: members)
+  private mutating func decide(_ candidate: Candidate, _ needs: [ResourceNeed]) {
+    let end = end(of: candidate.members)
     let reservation = reservation
     var fits = false
     let places = pool.place(needs) { places in
@@ -58,18 +73,19 @@ struct SchedulingPass {
     for (need, slots) in zip(needs, places) { pool.take(need, slots) }
     let end = end(of: candidate.members)
     reservation?.take(needs, places, until: end)
-    accounts.add(needs, project: jobs[0].project)
+    for need in needs { holdings.add(need, project: table.ofQueue[candidate.first]) }
     decision.starts.append(zip(jobs, places).map { JobStart(job: $0.id, slots: $1) })
   }
 
   private mutating func wait(_ candidate: Candidate, _ reason: WaitReason) {
-    for index in candidate.members { decision.waiting.append((input.queue[index].id, reason)) }
-    waitingJobs += candidate.members.count
+    decision.waiting.append((input.queue[candidate.first].id, reason))
+    for index in candidate.others { decision.waiting.append((input.queue[index].id, reason)) }
+    waitingJobs += 1 + candidate.others.count
   }
 
   /// Keeps what the first that does not fit needs, and ends what it goes before.
   private mutating func reserve(for candidate: Candidate, _ needs: [ResourceNeed], _ shortage: Shortage) {
-    let job = input.queue[candidate.members[0]]
+    let job = input.queue[candidate.first]
     let victims =
       job.priority < .preemptible ? victims(for: needs, pool: pool, running: input.running) : []
     let chosen = Set(victims)
@@ -100,38 +116,5 @@ struct SchedulingPass {
       candidate,
       told.isEmpty || job.priority == .preemptible
         ? .resources(shortage, by: reservation.by, job: reservation.lastRelease) : .preempting(jobs: told, shortage))
-  }
-}
-
-/// What projects hold, and may hold.
-struct ProjectHoldings {
-  private var held: [String: (milliGPUs: Int, jobs: Int)] = [:]
-  private let quotas: [String: ProjectQuota]
-
-  init(_ input: SchedulerInput) {
-    quotas = input.projects.mapValues(\.quota).filter { $0.value.gpus != nil || $0.value.running != nil }
-    for job in input.running { add([job.need], project: job.project) }
-  }
-
-  mutating func add(_ needs: [ResourceNeed], project: String) {
-    // Only who has a quota is asked for.
-    guard quotas[project] != nil else { return }
-    held[project, default: (0, 0)].milliGPUs += needs.reduce(0) { $0 + $1.gpus.milliGPUs }
-    held[project, default: (0, 0)].jobs += needs.count
-  }
-
-  /// Why the project may not have these too; nil: it may.
-  func exceeded(by needs: [ResourceNeed], project: String) -> WaitReason? {
-    if quotas.isEmpty { return nil }
-    guard let quota = quotas[project] else { return nil }
-    let used = held[project] ?? (0, 0)
-    if let running = quota.running, used.jobs + needs.count > running {
-      return .quota(.running, used: used.jobs, needed: needs.count, limit: running)
-    }
-    let needed = needs.reduce(0) { $0 + $1.gpus.milliGPUs }
-    if let gpus = quota.gpus, needed > 0, used.milliGPUs + needed > gpus * 1000 {
-      return .quota(.gpus, used: used.milliGPUs, needed: needed, limit: gpus * 1000)
-    }
-    return nil
   }
 }
