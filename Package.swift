@@ -83,6 +83,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let platform: [Target] = [
   .target(name: "JobStates", path: "Sources/Platform/JobStates", swiftSettings: settings),
+  .target(name: "Scheduler", dependencies: ["JobStates"], path: "Sources/Platform/Scheduler", swiftSettings: settings),
   .target(name: "Records", dependencies: ["Linux", grdb], path: "Sources/Platform/Records", swiftSettings: settings),
   .target(
     name: "ModelFormats", dependencies: ["CCrypto", "CLinux", "Linux", "Yams"], path: "Sources/Platform/ModelFormats",
@@ -256,6 +257,10 @@ let tests: [Target] = [
   .testTarget(
     name: "JobStatesTests", dependencies: ["JobStates"], path: "Tests/Platform/JobStatesTests", swiftSettings: settings),
   .testTarget(
+    name: "SchedulerTests", dependencies: ["JobStates", "Scheduler", "TestSupport"],
+    path: "Tests/Platform/SchedulerTests",
+    swiftSettings: settings),
+  .testTarget(
     name: "RecordsTests", dependencies: ["Records", "TestSupport", grdb], path: "Tests/Platform/RecordsTests",
     swiftSettings: settings),
   .testTarget(
@@ -302,6 +307,9 @@ let benchmarks: [Target] = [
   .executableTarget(
     name: "null-file-system", dependencies: ["CFuse3", "CFuseShim", "CLinux", "Fuse", "Linux"],
     path: "Benchmarks/NullFileSystem", swiftSettings: settings),
+  .executableTarget(
+    name: "scheduler-bench", dependencies: ["JobStates", "Scheduler"], path: "Benchmarks/SchedulerBench",
+    swiftSettings: settings),
   .executableTarget(
     name: "cairn-scale", dependencies: ["Catalog", "FileSystem", "Linux", "StorageAPI"],
     path: "Benchmarks/CairnScale", swiftSettings: settings),

@@ -30,6 +30,14 @@ public struct JobRequest: Hashable, Codable, Sendable {
   public var git: GitCommit?
   /// Model versions that it sees; nil: none.
   public var models: [MountedModel]?
+  /// nil: ``JobPriority/normal``.
+  public var priority: JobPriority?
+  /// A part of one GPU, in the place of whole ones; nil: none.
+  public var gpuShare: GPUShare?
+  /// The profile of a MIG instance, such as `1g.5gb`, in the place of whole GPUs; nil: none.
+  public var gpuMIG: String?
+  /// The jobs that it starts together with; nil: it starts alone.
+  public var group: JobGroup?
 
   public init(
     project: String, name: String? = nil, image: String, command: [String],
@@ -50,6 +58,19 @@ public struct JobRequest: Hashable, Codable, Sendable {
     self.retries = retries
     self.user = user
     self.git = git
+  }
+}
+
+/// Jobs that start together or not at all. All of them are submitted at once.
+public struct JobGroup: Hashable, Codable, Sendable {
+  /// The same for all of them, and no others: one of ``Names/newIdentifier()``.
+  public var id: String
+  /// How many they are.
+  public var members: Int
+
+  public init(id: String, members: Int) {
+    self.id = id
+    self.members = members
   }
 }
 

@@ -38,30 +38,24 @@ extension ControlDatabase {
   /// - Parameter id: a new one, of ``Names/newIdentifier()``.
   /// - Throws: ``ControlError`` `invalid` for a bad name.
   public func addJob(_ request: JobRequest, id: String = Names.newIdentifier()) async throws -> Job {
-    try Self.validate(project: request.project)
-    if let name = request.name, !Names.isValid(name) {
-      throw ControlError(
-        .invalid, subject: name,
-        "\"\(name)\" can't be a job's name: use up to 64 letters, digits, dots, dashes and underscores,"
-          + " beginning with a letter or digit")
+    try await addJobs([(request, id)])[0]
+  }
+
+  /// Queues all of these jobs or none; their projects are made if need be.
+  /// - Parameter jobs: each with a new identifier, of ``Names/newIdentifier()``.
+  /// - Throws: ``ControlError`` `invalid` for a bad name.
+  public func addJobs(_ jobs: [(request: JobRequest, id: String)]) async throws -> [Job] {
+    for (request, _) in jobs {
+      try Self.validate(project: request.project)
+      if let name = request.name, !Names.isValid(name) {
+        throw ControlError(
+          .invalid, subject: name,
+          "\"\(name)\" can't be a job's name: use up to 64 letters, digits, dots, dashes and underscores,"
+            + " beginning with a letter or digit")
+      }
     }
     return try await write { database in
-      try database.addProject(request.project)
-      let job = Job(
-        id: id, sequence: 0, name: request.name ?? id, request: request, state: .queued, reason: .submitted,
-        detail: nil, attempt: 0, exitCode: nil, createdAt: nanosecondsNow(), startedAt: nil, endedAt: nil,
-        graceSeconds: 30, artifactsSealed: false)
-      try database.execute(
-        sql: """
-          INSERT INTO job (id, name, project, request, state, reason, attempt, createdAt, graceSeconds, artifactsSealed)
-          VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, 0)
-          """,
-        arguments: [
-          id, job.name, job.project, try jsonColumn(request), job.state.rawValue, job.reason.rawValue,
-          job.createdAt, job.graceSeconds,
-        ])
-      try database.append(event: .job, subject: id, from: nil, to: "queued", reason: JobReason.submitted.rawValue)
-      return try database.job(id)
+      try jobs.map { try database.insert($0.request, id: $0.id) }
     }
   }
 
@@ -197,6 +191,21 @@ extension ControlDatabase {
 }
 
 extension Database {
+  fileprivate func insert(_ request: JobRequest, id: String) throws -> Job {
+    try addProject(request.project)
+    try execute(
+      sql: """
+        INSERT INTO job (id, name, project, request, state, reason, attempt, createdAt, graceSeconds, artifactsSealed)
+        VALUES (?, ?, ?, ?, ?, ?, 0, ?, 30, 0)
+        """,
+      arguments: [
+        id, request.name ?? id, request.project, try jsonColumn(request), JobState.queued.rawValue,
+        JobReason.submitted.rawValue, nanosecondsNow(),
+      ])
+    try append(event: .job, subject: id, from: nil, to: "queued", reason: JobReason.submitted.rawValue)
+    return try job(id)
+  }
+
   /// Changes a job's state, if that is legal, and tells it.
   fileprivate func change(_ job: inout Job, to state: JobState, _ reason: JobReason) throws {
     let transition = JobTransition(from: job.state, to: state, reason: reason)

@@ -49,6 +49,28 @@ func check(_ request: JobRequest, host: Resources) throws {
   }
 }
 
+/// Refuses groups that are not whole, or that could never run at once on a host with these resources.
+func check(groupsOf requests: [JobRequest], host: Resources) throws {
+  for (id, members) in Dictionary(grouping: requests.filter { $0.group != nil }, by: { $0.group?.id ?? "" }) {
+    func refuse(_ message: String) throws { throw ControlError(.invalid, subject: id, "group \(id): \(message)") }
+
+    if !Names.isValid(id) { try refuse("that can't be a group's identifier") }
+    if let size = members.first(where: { $0.group?.members != members.count })?.group?.members {
+      try refuse("\(members.count) of its \(size) jobs were submitted; submit all of them at once")
+    }
+    let gpus = members.reduce(0) { $0 + $1.gpus }
+    if gpus > host.gpus { try refuse("its jobs ask for \(gpus) GPUs together and this host has \(host.gpus)") }
+    let cpus = members.reduce(0) { $0 + ($1.cpus ?? 0) }
+    if cpus > host.cpus {
+      try refuse("its jobs ask for \(cpus) processors together and this host has \(Int(host.cpus))")
+    }
+    let memory = members.reduce(0.0) { $0 + Double($1.memoryBytes ?? 0) }
+    if memory > Double(host.memoryBytes) {
+      try refuse("its jobs ask for \(Int(memory) >> 20) MiB of memory together; there are \(host.memoryBytes >> 20)")
+    }
+  }
+}
+
 private func isEnvironmentName(_ name: String) -> Bool {
   guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
   return name.utf8.allSatisfy { byte in

@@ -156,14 +156,25 @@ public actor JobService {
   /// - Throws: ``ControlError`` `invalid` where the request asks for what cannot be, such as more GPUs
   ///   than there are; `unavailable` where this host can run no containers.
   public func submit(_ request: JobRequest, id: String = Names.newIdentifier()) async throws -> Job {
-    try check(request, host: hostResources)
+    try await submit([request], ids: [id])[0]
+  }
+
+  /// Queues all of these jobs or none, in this order. Jobs of a group are submitted by one call.
+  /// - Parameter ids: as many new ones, of `Names.newIdentifier()`; nil: they are made here.
+  /// - Throws: as ``submit(_:id:)``; ``ControlError`` `invalid` also for a group that is not complete, or that could
+  ///   never run at once on this host.
+  public func submit(_ requests: [JobRequest], ids: [String]? = nil) async throws -> [Job] {
+    precondition(ids == nil || ids?.count == requests.count, "an identifier for each job")
+    for request in requests { try check(request, host: hostResources) }
+    try check(groupsOf: requests, host: hostResources)
     guard podman.host.canRunContainers else {
       let causes = podman.host.findings.filter { $0.level == .failure }.map(\.message)
       throw ControlError(
-        .unavailable, subject: request.image,
+        .unavailable, subject: requests.first?.image ?? "",
         "this host can run no containers: \(causes.joined(separator: "; ")); see cairn system doctor")
     }
-    return try await database.addJob(request, id: id)
+    let identifiers = ids ?? requests.map { _ in Names.newIdentifier() }
+    return try await database.addJobs(zip(requests, identifiers).map { (request: $0, id: $1) })
   }
 
   /// The newest first.

@@ -27,6 +27,22 @@ struct JobRecordTests {
     }
   }
 
+  @Test func `jobs that are queued together are queued all or not at all`() async throws {
+    try await withDatabase { database in
+      var request = JobRequest(project: "p", image: "i", command: ["c"])
+      request.group = JobGroup(id: Names.newIdentifier(), members: 2)
+      let ids = [Names.newIdentifier(), Names.newIdentifier()]
+      let jobs = try await database.addJobs(ids.map { (request: request, id: $0) })
+      #expect(jobs.map(\.id) == ids && jobs[0].sequence < jobs[1].sequence)
+      #expect(jobs.allSatisfy { $0.request == request })
+      // The second has an identifier that there is already.
+      await #expect(throws: (any Error).self) {
+        try await database.addJobs([(request: request, id: Names.newIdentifier()), (request: request, id: ids[0])])
+      }
+      #expect(try await database.unfinishedJobs().map(\.id) == ids)
+    }
+  }
+
   @Test func `an illegal transition is refused and changes nothing`() async throws {
     try await withDatabase { database in
       let job = try await database.addJob(JobRequest(project: "p", image: "i", command: ["c"]))

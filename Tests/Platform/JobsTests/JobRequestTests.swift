@@ -33,4 +33,24 @@ struct JobRequestTests {
   func `what can't be run is refused`(change: @Sendable (inout JobRequest) -> Void) {
     #expect(throws: ControlError.self) { try check(request(change), host: host) }
   }
+
+  private func group(_ size: Int, of members: Int, _ change: (inout JobRequest) -> Void = { _ in }) -> [JobRequest] {
+    (0..<size).map { _ in
+      request {
+        $0.group = JobGroup(id: "g", members: members)
+        change(&$0)
+      }
+    }
+  }
+
+  @Test func `a group is accepted whole, if the host can hold all of it at once`() throws {
+    try check(groupsOf: group(3, of: 3), host: host)
+    try check(groupsOf: group(2, of: 2) { $0.cpus = 2 } + [request { _ in }], host: host)
+    #expect(throws: ControlError.self) { try check(groupsOf: group(2, of: 3), host: host) }
+    #expect(throws: ControlError.self) { try check(groupsOf: group(2, of: 2) { $0.cpus = 3 }, host: host) }
+    #expect(throws: ControlError.self) { try check(groupsOf: group(3, of: 3) { $0.memoryBytes = 3 << 30 }, host: host) }
+    #expect(throws: ControlError.self) {
+      try check(groupsOf: group(2, of: 2) { $0.group?.id = "../x" }, host: host)
+    }
+  }
 }

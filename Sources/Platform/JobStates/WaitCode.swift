@@ -1,0 +1,19 @@
+/// What a queued job waits for. The raw value is what the API and the CLI show.
+public enum WaitCode: String, CaseIterable, Codable, Sendable {
+  /// GPUs, shards or MIG instances that other jobs hold.
+  case gpus
+  /// GPUs that programs which are no jobs are on, among others.
+  case gpusInUse = "gpus_in_use"
+  case cpus
+  case memory
+  /// There would be enough for it, but that is kept for a job before it.
+  case reserved
+  /// Jobs that it goes before have been told to end.
+  case preempting
+  /// Its project has as much as it may have.
+  case quota
+  /// The other jobs of its group.
+  case group
+  /// More than this host has.
+  case never
+}
