@@ -127,6 +127,10 @@ let platform: [Target] = [
       grdb, logging,
     ], path: "Sources/Platform/Deployments", swiftSettings: settings),
   .target(
+    name: "ExperimentFiles", dependencies: ["Searchers", "Yams"], path: "Sources/Platform/ExperimentFiles",
+    swiftSettings: settings),
+  .target(name: "Searchers", path: "Sources/Platform/Searchers", swiftSettings: settings),
+  .target(
     name: "Projects", dependencies: ["ControlDatabase"], path: "Sources/Platform/Projects", swiftSettings: settings),
 ]
 
@@ -289,6 +293,12 @@ let tests: [Target] = [
   .testTarget(
     name: "DeploymentsTests", dependencies: ["ControlDatabase", "DeploymentStates", "Deployments"],
     path: "Tests/Platform/DeploymentsTests", swiftSettings: settings),
+  .testTarget(
+    name: "ExperimentFilesTests", dependencies: ["ExperimentFiles", "Searchers", "TestSupport"],
+    path: "Tests/Platform/ExperimentFilesTests", swiftSettings: settings),
+  .testTarget(
+    name: "SearchersTests", dependencies: ["Searchers", "TestSupport"], path: "Tests/Platform/SearchersTests",
+    swiftSettings: settings),
   .testTarget(
     name: "ContainersTests", dependencies: ["Containers"], path: "Tests/Platform/ContainersTests",
     swiftSettings: settings),
