@@ -300,7 +300,7 @@ let tests: [Target] = [
     name: "SearchersTests", dependencies: ["Searchers", "TestSupport"], path: "Tests/Platform/SearchersTests",
     swiftSettings: settings),
   .testTarget(
-    name: "ContainersTests", dependencies: ["Containers"], path: "Tests/Platform/ContainersTests",
+    name: "ContainersTests", dependencies: ["Containers", "Linux"], path: "Tests/Platform/ContainersTests",
     swiftSettings: settings),
   .testTarget(name: "GPUsTests", dependencies: ["GPUs"], path: "Tests/Platform/GPUsTests", swiftSettings: settings),
   .testTarget(

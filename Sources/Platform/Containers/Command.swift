@@ -1,3 +1,4 @@
+import Linux
 import Subprocess
 import SystemPackage
 
@@ -46,7 +47,8 @@ public struct Command: Sendable {
     options.createSession = true
     options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(2))]
     let result = try await Subprocess.run(
-      .name(arguments[0]), arguments: Arguments(Array(arguments.dropFirst())),
+      programPath(arguments[0]).map { .path(FilePath($0)) } ?? .name(arguments[0]),
+      arguments: Arguments(Array(arguments.dropFirst())),
       // The daemon's own notification socket is not for containers.
       environment: .inherit.updating(["NOTIFY_SOCKET": nil]), workingDirectory: .init(directory),
       platformOptions: options,

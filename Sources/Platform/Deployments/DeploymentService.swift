@@ -82,10 +82,12 @@ public actor DeploymentService {
       group.addTask { try await self.accessLog.run() }
       group.addTask { try await self.observe() }
       for await _ in database.watchChanges() {
-        try await reconcile()
+        try await takeSteps()
         for replica in try await database.replicas() where running.insert(replica.id).inserted {
           group.addTask { await self.run(replica.id) }
         }
+        // Last, since a reload takes a tenth of a second, in which replicas can start.
+        await applyToProxy()
       }
     }
   }
@@ -130,15 +132,14 @@ public actor DeploymentService {
 
   // MARK: Deciding
 
-  /// Takes the steps that can be taken now, and has the proxy serve what is ready.
-  private func reconcile() async throws {
+  /// Takes the steps that can be taken now.
+  private func takeSteps() async throws {
     let now = nanosecondsNow()
     for deployment in try await database.deployments() {
       let replicas = try await database.replicas(of: deployment.name)
       try await step(deployment, replicas.map(\.view), now: now)
       if deployment.isRemoving && replicas.isEmpty { try await forget(deployment.name) }
     }
-    await applyToProxy()
   }
 
   private func step(_ deployment: Deployment, _ replicas: [ReplicaView], now: Int64) async throws {

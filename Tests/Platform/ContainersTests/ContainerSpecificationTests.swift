@@ -63,4 +63,11 @@ struct ContainerSpecificationTests {
   func `what podman says of a container is parsed`(text: String, phase: ContainerStatus.Phase?) {
     #expect(ContainerStatus(parsing: text)?.phase == phase)
   }
+
+  @Test(arguments: [
+    (" 10.88.0.7", "10.88.0.7"), (" fd00::7 10.88.0.7 10.89.0.2", "10.88.0.7"), (" fd00::7", nil), ("", nil),
+  ])
+  func `a container's address is the first of its IPv4 ones`(addresses: String, address: String?) {
+    #expect(ContainerStatus(parsing: "running 0 false 0 4000 12 13\(addresses)\n")?.address == address)
+  }
 }
