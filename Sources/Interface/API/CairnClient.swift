@@ -101,6 +101,24 @@ public struct CairnClient: Sendable {
 
   public func revoke(token: String) async throws { try await http.send("DELETE", "/v1/tokens/\(escape(token))") }
 
+  // MARK: Secrets
+
+  /// - Parameter project: only those that its jobs may have; nil: all there are.
+  public func secrets(project: String? = nil) async throws -> [Secret] {
+    let query = project.map { "?project=" + escape($0) } ?? ""
+    let list: SecretList = try await http.get("/v1/secrets" + query)
+    return list.secrets
+  }
+
+  public func set(secret: String, _ new: NewSecret) async throws -> Secret {
+    try await http.put("/v1/secrets/\(escape(secret))", new)
+  }
+
+  public func remove(secret: String, project: String?) async throws {
+    let query = project.map { "?project=" + escape($0) } ?? ""
+    try await http.send("DELETE", "/v1/secrets/\(escape(secret))" + query)
+  }
+
   // MARK: Artifacts
 
   /// What is at `path` among a job's artifacts, and in it; the empty path is all of them.

@@ -13,7 +13,11 @@ extension ControlAPI {
   func addJobRoutes(to routes: inout Routes) {
     routes.add("POST", "/v1/jobs") { request in
       let new: NewJob = try await request.json()
-      return try .json(API.Job(try await submit(JobRequest(new), models: new.models ?? [])), status: 201)
+      var wanted = JobRequest(new)
+      for index in (new.dependsOn ?? []).indices {
+        wanted.dependsOn?[index].job = try await jobs.find(new.dependsOn?[index].job ?? "").id
+      }
+      return try .json(API.Job(try await submit(wanted, models: new.models ?? [])), status: 201)
     }
     routes.add("GET", "/v1/jobs") { request in
       let found = try await jobs.list(filter(request))

@@ -12,6 +12,11 @@ struct JobFiles: Sendable {
 
   func overlay(of container: String) -> String { "\(overlays)/\(container)" }
 
+  /// Holds what containers are given in memory, each directory named as its container.
+  var secrets: String { directory + "/secrets" }
+
+  func secrets(of container: String) -> SecretFiles { SecretFiles(directory: "\(secrets)/\(container)") }
+
   /// There while a container is being started.
   func environment(of container: String) -> String { "\(directory)/\(container).env" }
 }
