@@ -108,7 +108,7 @@ let platform: [Target] = [
   .target(
     name: "Containers",
     dependencies: [
-      "Linux", "CLinux", subprocess, logging, .product(name: "SystemPackage", package: "swift-system"),
+      "CLZ4", "Linux", "CLinux", subprocess, logging, .product(name: "SystemPackage", package: "swift-system"),
     ], path: "Sources/Platform/Containers", swiftSettings: settings),
   .target(name: "GPUs", dependencies: [subprocess], path: "Sources/Platform/GPUs", swiftSettings: settings),
   .target(
@@ -306,7 +306,7 @@ let tests: [Target] = [
     name: "SearchersTests", dependencies: ["Searchers", "TestSupport"], path: "Tests/Platform/SearchersTests",
     swiftSettings: settings),
   .testTarget(
-    name: "ContainersTests", dependencies: ["Containers"], path: "Tests/Platform/ContainersTests",
+    name: "ContainersTests", dependencies: ["Containers", "TestSupport"], path: "Tests/Platform/ContainersTests",
     swiftSettings: settings),
   .testTarget(name: "GPUsTests", dependencies: ["GPUs"], path: "Tests/Platform/GPUsTests", swiftSettings: settings),
   .testTarget(

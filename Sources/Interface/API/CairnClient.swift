@@ -58,13 +58,18 @@ public struct CairnClient: Sendable {
   }
 
   /// Calls `body` with each line that a job wrote, as it comes.
+  /// - Parameters:
+  ///   - stream: only what it wrote there.
+  ///   - after: the cursor of a line, to go on behind it.
   public func logs(
-    of job: String, follow: Bool, attempt: Int? = nil, tail: Int? = nil,
-    _ body: (LogLine) async throws -> Void
+    of job: String, follow: Bool, attempt: Int? = nil, tail: Int? = nil, stream: LogLine.Stream? = nil,
+    after: String? = nil, _ body: (LogLine) async throws -> Void
   ) async throws {
     var target = "/v1/jobs/\(escape(job))/logs?follow=\(follow)"
     if let attempt { target += "&attempt=\(attempt)" }
     if let tail { target += "&tail=\(tail)" }
+    if let stream { target += "&stream=\(stream.rawValue)" }
+    if let after { target += "&after=\(escape(after))" }
     try await lines(of: target, body)
   }
 

@@ -244,8 +244,11 @@ public struct LogLine: Codable, Equatable, Sendable {
   public var stream: Stream
   /// Without its line feed; what is not UTF-8 is replaced.
   public var text: String
+  /// Of a job's line: whoever asks for what is `after` this goes on behind it.
+  public var cursor: String?
 
-  public init(timeNanoseconds: Int64, stream: Stream, text: String) {
+  public init(timeNanoseconds: Int64, stream: Stream, text: String, cursor: String? = nil) {
+    self.cursor = cursor
     self.timeNanoseconds = timeNanoseconds
     self.stream = stream
     self.text = text

@@ -3,6 +3,7 @@ import Containers
 import ControlDatabase
 import GPUs
 import JobStates
+import Jobs
 import Projects
 import Tracker
 
@@ -68,6 +69,13 @@ extension API.LogLine {
   init(_ line: Containers.LogLine) {
     self.init(
       timeNanoseconds: line.time, stream: line.stream == .stdout ? .stdout : .stderr, text: line.text)
+  }
+}
+
+extension API.LogLine {
+  init(_ line: JobLogLine) {
+    self.init(line.line)
+    cursor = line.cursor.description
   }
 }
 

@@ -3,7 +3,9 @@ struct JobFiles: Sendable {
   /// The control plane's directory.
   let directory: String
 
-  func logDirectory(of job: String) -> String { "\(directory)/logs/\(job)" }
+  var logs: String { directory + "/logs" }
+
+  func logDirectory(of job: String) -> String { "\(logs)/\(job)" }
 
   func log(of job: String, attempt: Int) -> String { "\(logDirectory(of: job))/\(attempt).log" }
 

@@ -51,7 +51,10 @@ struct JobRunner: Sendable {
       notBefore: end.time + Int64(policy.delay(after: attempt.number)) * 1_000_000_000, artifactsSealed: sealed)
     try await reached(.recorded)
     // In a task of its own, because a daemon that ends in this moment should not leave a mount behind.
-    try await Task { try await clean(after: attempt.container) }.value
+    try await Task {
+      try await clean(after: attempt.container)
+      await compressLog(of: job, attempt: attempt.number)
+    }.value
     try await reached(.cleaned)
   }
 

@@ -14,6 +14,8 @@ public struct JobConfiguration: Sendable {
   public var maskedPaths: [String]
   /// Names the time since this host was started.
   public var bootID: String
+  /// The most bytes of a disk that an attempt's log takes; of a longer one the middle is left out.
+  public var logLimit: Int64 = 256 << 20
   /// Called after each step of an attempt. What it throws ends the runner there, as the daemon's end would.
   public var reached: (@Sendable (JobStep) async throws -> Void)?
 
@@ -37,8 +39,8 @@ public actor JobService {
   private let storage: any JobStorage
   let runner: JobRunner
   private let hostResources: Resources
-  private let secrets: SecretService
-  private let bootID: String
+  let secrets: SecretService
+  let configuration: JobConfiguration
   let logger: Logger
   /// Jobs whose attempt runs in a task of this process.
   var running: Set<String> = []
@@ -51,7 +53,7 @@ public actor JobService {
     storage: any JobStorage, tracking: any JobTracking, secrets: SecretService, logger: Logger
   ) {
     self.secrets = secrets
-    self.bootID = configuration.bootID
+    self.configuration = configuration
     self.database = database
     self.podman = podman
     self.gpus = gpus
@@ -72,6 +74,8 @@ public actor JobService {
     try await withThrowingDiscardingTaskGroup { group in
       defer { group.cancelAll() }
       group.addTask { await self.end(orphans: orphans) }
+      group.addTask { try await self.compressLogs() }
+      group.addTask { try await self.limitLogs() }
       group.addTask { try await self.remindOfSealing() }
       for await _ in database.watchChanges() {
         try await sealRemaining()
@@ -130,7 +134,7 @@ public actor JobService {
       let leased = Set(try await database.gpuLeases().map(\.gpu))
       let chosen = gpus.map(\.uuid).filter { !leased.contains($0) }.prefix(job.request.gpus)
       guard chosen.count == job.request.gpus, !running.contains(job.id),
-        let attempt = try await database.beginAttempt(of: job.id, gpus: Array(chosen), bootID: bootID)
+        let attempt = try await database.beginAttempt(of: job.id, gpus: Array(chosen), bootID: configuration.bootID)
       else { continue }
       running.insert(job.id)
       attempts.append(attempt)
@@ -254,13 +258,13 @@ public actor JobService {
   }
 
   /// What a job wrote, oldest first; with `follow` until it ends, else until now.
-  /// - Parameters:
-  ///   - attempt: only this one; nil: the last one, and with `follow` each that comes after.
-  ///   - tail: begin this many lines before the end; nil: at the beginning.
-  public nonisolated func logs(
-    of job: String, attempt: Int? = nil, follow: Bool = false, tail: Int? = nil
-  ) -> JobLog {
-    JobLog(database: database, files: files, job: job, attempt: attempt, follow: follow, tail: tail)
+  public nonisolated func logs(of job: String, follow: Bool) -> JobLog {
+    logs(of: job, JobLogSelection(follow: follow))
+  }
+
+  /// What a job wrote, oldest first.
+  public nonisolated func logs(of job: String, _ selection: JobLogSelection = JobLogSelection()) -> JobLog {
+    JobLog(database: database, secrets: secrets, files: files, job: job, selection: selection)
   }
 
   /// Events after the one with this number, oldest first; with `follow` without end.
