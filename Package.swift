@@ -108,16 +108,19 @@ let platform: [Target] = [
   .target(
     name: "Containers",
     dependencies: [
-      "Linux", "CLinux", subprocess, logging, .product(name: "SystemPackage", package: "swift-system"),
+      "CLZ4", "Linux", "CLinux", subprocess, logging, .product(name: "SystemPackage", package: "swift-system"),
     ], path: "Sources/Platform/Containers", swiftSettings: settings),
   .target(name: "GPUs", dependencies: [subprocess], path: "Sources/Platform/GPUs", swiftSettings: settings),
   .target(
-    name: "Jobs", dependencies: ["JobStates", "ControlDatabase", "Containers", "GPUs", "Linux", logging],
+    name: "Jobs", dependencies: ["JobStates", "ControlDatabase", "Containers", "GPUs", "Linux", "Secrets", logging],
     path: "Sources/Platform/Jobs", swiftSettings: settings),
   .target(
     name: "TensorBoard", dependencies: ["Linux"], path: "Sources/Platform/TensorBoard", swiftSettings: settings),
   .target(
     name: "Tokens", dependencies: ["Chunks", "ControlDatabase", "Linux"], path: "Sources/Platform/Tokens",
+    swiftSettings: settings),
+  .target(
+    name: "Secrets", dependencies: ["CCrypto", "ControlDatabase", "Linux"], path: "Sources/Platform/Secrets",
     swiftSettings: settings),
   .target(name: "DeploymentStates", path: "Sources/Platform/DeploymentStates", swiftSettings: settings),
   .target(
@@ -164,14 +167,14 @@ let interface: [Target] = [
     dependencies: [
       "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlDatabase", "DeploymentStates",
       "Deployments", "GPUs", "HTTPService", "HostChecks", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelFormats",
-      "ModelRepository", "Projects", "StorageAPI", "Tokens", "Tracker", "UnixHTTP", "WebPage", "Wire",
+      "ModelRepository", "Projects", "Secrets", "StorageAPI", "Tokens", "Tracker", "UnixHTTP", "WebPage", "Wire",
     ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
   .executableTarget(
     name: "cairnd",
     dependencies: [
       "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon",
       "Deployments", "GPUs", "HTTPService", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelRepository", "Projects",
-      "StorageAPI", "TensorBoard", "Tokens",
+      "Secrets", "StorageAPI", "TensorBoard", "Tokens",
       "Tracker", "UnixHTTP", "Webhooks", "Wire", argumentParser, logging,
     ], path: "Sources/Interface/cairnd", swiftSettings: settings),
   .executableTarget(
@@ -277,6 +280,9 @@ let tests: [Target] = [
     name: "TokensTests", dependencies: ["ControlDatabase", "JobStates", "TestSupport", "Tokens"],
     path: "Tests/Platform/TokensTests", swiftSettings: settings),
   .testTarget(
+    name: "SecretsTests", dependencies: ["ControlDatabase", "Secrets", "TestSupport"],
+    path: "Tests/Platform/SecretsTests", swiftSettings: settings),
+  .testTarget(
     name: "ModelFormatsTests", dependencies: ["ModelFormats", "Linux", "TestSupport"],
     path: "Tests/Platform/ModelFormatsTests", exclude: ["make-golden-files"], swiftSettings: settings),
   .testTarget(
@@ -300,14 +306,16 @@ let tests: [Target] = [
     name: "SearchersTests", dependencies: ["Searchers", "TestSupport"], path: "Tests/Platform/SearchersTests",
     swiftSettings: settings),
   .testTarget(
-    name: "ContainersTests", dependencies: ["Containers", "Linux"], path: "Tests/Platform/ContainersTests",
+    name: "ContainersTests", dependencies: ["Containers", "Linux", "TestSupport"],
+    path: "Tests/Platform/ContainersTests",
     swiftSettings: settings),
   .testTarget(name: "GPUsTests", dependencies: ["GPUs"], path: "Tests/Platform/GPUsTests", swiftSettings: settings),
   .testTarget(
     name: "JobsTests", dependencies: ["Jobs", "Containers", "ControlDatabase", "JobStates"],
     path: "Tests/Platform/JobsTests", swiftSettings: settings),
   .testTarget(
-    name: "ContainerTests", dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", logging, subprocess],
+    name: "ContainerTests",
+    dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", "Secrets", logging, subprocess],
     path: "Tests/Integration/ContainerTests", swiftSettings: settings),
 ]
 

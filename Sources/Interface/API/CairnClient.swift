@@ -58,13 +58,18 @@ public struct CairnClient: Sendable {
   }
 
   /// Calls `body` with each line that a job wrote, as it comes.
+  /// - Parameters:
+  ///   - stream: only what it wrote there.
+  ///   - after: the cursor of a line, to go on behind it.
   public func logs(
-    of job: String, follow: Bool, attempt: Int? = nil, tail: Int? = nil,
-    _ body: (LogLine) async throws -> Void
+    of job: String, follow: Bool, attempt: Int? = nil, tail: Int? = nil, stream: LogLine.Stream? = nil,
+    after: String? = nil, _ body: (LogLine) async throws -> Void
   ) async throws {
     var target = "/v1/jobs/\(escape(job))/logs?follow=\(follow)"
     if let attempt { target += "&attempt=\(attempt)" }
     if let tail { target += "&tail=\(tail)" }
+    if let stream { target += "&stream=\(stream.rawValue)" }
+    if let after { target += "&after=\(escape(after))" }
     try await lines(of: target, body)
   }
 
@@ -100,6 +105,24 @@ public struct CairnClient: Sendable {
   public func create(token: NewToken) async throws -> NewTokenSecret { try await http.post("/v1/tokens", token) }
 
   public func revoke(token: String) async throws { try await http.send("DELETE", "/v1/tokens/\(escape(token))") }
+
+  // MARK: Secrets
+
+  /// - Parameter project: only those that its jobs may have; nil: all there are.
+  public func secrets(project: String? = nil) async throws -> [Secret] {
+    let query = project.map { "?project=" + escape($0) } ?? ""
+    let list: SecretList = try await http.get("/v1/secrets" + query)
+    return list.secrets
+  }
+
+  public func set(secret: String, _ new: NewSecret) async throws -> Secret {
+    try await http.put("/v1/secrets/\(escape(secret))", new)
+  }
+
+  public func remove(secret: String, project: String?) async throws {
+    let query = project.map { "?project=" + escape($0) } ?? ""
+    try await http.send("DELETE", "/v1/secrets/\(escape(secret))" + query)
+  }
 
   // MARK: Artifacts
 

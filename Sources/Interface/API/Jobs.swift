@@ -29,6 +29,18 @@ public struct NewJob: Codable, Equatable, Sendable {
   public var models: [String]?
   /// What of git its directory is; nil: nothing.
   public var git: GitCommit?
+  /// Secrets that it is given; nil: none.
+  public var secrets: [SecretUse]?
+  /// Which ends are followed by another attempt, and how soon; nil: `failed`, `out_of_memory` and `lost`, after 1 s.
+  public var retryPolicy: RetryPolicy?
+  /// Jobs that it waits for, each by identifier, beginning of it, or name; nil: none.
+  public var dependsOn: [JobDependency]?
+  /// Ports that can be reached from outside its container; nil: none.
+  public var ports: [PublishedPort]?
+  /// The path of a Dockerfile in its workspace, from which its image is built; nil: none.
+  public var dockerfile: String?
+  /// The secret with which its image is pulled; nil: none.
+  public var registrySecret: String?
 
   public init(
     project: String? = nil, directory: String? = nil, name: String? = nil, image: String, command: [String],
@@ -81,6 +93,20 @@ public struct Job: Codable, Equatable, Sendable, Identifiable {
   /// When its last attempt began to run.
   public var startedNanoseconds: Int64?
   public var endedNanoseconds: Int64?
+  /// Secrets that it is given, without their values; nil: none.
+  public var secrets: [SecretUse]?
+  public var retryPolicy: RetryPolicy?
+  /// Jobs that it waits for, by their full identifiers; nil: none.
+  public var dependsOn: [JobDependency]?
+  public var ports: [PublishedPort]?
+  public var dockerfile: String?
+  public var registrySecret: String?
+  /// While it waits for another attempt: when that begins at the earliest.
+  public var notBeforeNanoseconds: Int64?
+  /// The image that all its attempts run, from the first one on.
+  public var pinnedImage: PinnedImage?
+  /// The job that it repeats; nil: none.
+  public var rerunOf: String?
 
   public init(
     id: String, name: String, project: String, image: String, command: [String], environment: [String: String] = [:],
@@ -146,6 +172,8 @@ public struct Attempt: Codable, Equatable, Sendable {
   public var gpus: [String]
   /// The digest of the image that it ran, where podman knows one.
   public var imageDigest: String?
+  /// Where the host listens for it; nil: nowhere.
+  public var ports: [PublishedPort]?
   public var createdNanoseconds: Int64
   public var startedNanoseconds: Int64?
   public var endedNanoseconds: Int64?
@@ -216,8 +244,11 @@ public struct LogLine: Codable, Equatable, Sendable {
   public var stream: Stream
   /// Without its line feed; what is not UTF-8 is replaced.
   public var text: String
+  /// Of a job's line: whoever asks for what is `after` this goes on behind it.
+  public var cursor: String?
 
-  public init(timeNanoseconds: Int64, stream: Stream, text: String) {
+  public init(timeNanoseconds: Int64, stream: Stream, text: String, cursor: String? = nil) {
+    self.cursor = cursor
     self.timeNanoseconds = timeNanoseconds
     self.stream = stream
     self.text = text

@@ -7,6 +7,7 @@ import Linux
 public import MLflowAPI
 public import ModelRepository
 public import Projects
+public import Secrets
 public import StorageAPI
 public import Tokens
 public import Tracker
@@ -22,6 +23,7 @@ public struct ControlAPI: Sendable {
   let projects: ProjectService
   let models: ModelRepository
   let storage: StorageClient
+  let secrets: SecretService
   let tokens: TokenService
   let tracker: Tracker
   let mlflow: MLflowAPI
@@ -30,7 +32,8 @@ public struct ControlAPI: Sendable {
 
   public init(
     configuration: Configuration, version: String, jobs: JobService, projects: ProjectService,
-    models: ModelRepository, storage: StorageClient, tokens: TokenService, tracker: Tracker, mlflow: MLflowAPI,
+    models: ModelRepository, storage: StorageClient, secrets: SecretService, tokens: TokenService, tracker: Tracker,
+    mlflow: MLflowAPI,
     deployments: DeploymentService
   ) {
     self.configuration = configuration
@@ -39,6 +42,7 @@ public struct ControlAPI: Sendable {
     self.projects = projects
     self.models = models
     self.storage = storage
+    self.secrets = secrets
     self.tokens = tokens
     self.tracker = tracker
     self.mlflow = mlflow
@@ -56,6 +60,7 @@ public struct ControlAPI: Sendable {
     addWorkspaceRoutes(to: &routes)
     addSystemRoutes(to: &routes)
     addTokenRoutes(to: &routes)
+    addSecretRoutes(to: &routes)
     addDeploymentRoutes(to: &routes)
     return routes.router
   }
@@ -104,6 +109,8 @@ func apiError(for error: any Error) -> any Error {
     case .resourceAlreadyExists: return APIError.conflict(error.message, code: "exists")
     case .resourceDoesNotExist: return APIError.notFound(error.message)
     }
+  case let error as SecretError:
+    return APIError(status: 503, code: "secrets_unavailable", message: sentence(error.description))
   case let error as ModelInUse:
     return APIError.conflict(sentence(error.description), code: "in_use", subject: error.version)
   case let error as HTTPClientError:

@@ -1,4 +1,5 @@
 import API
+import Containers
 import ControlDatabase
 import HTTPService
 import JobStates
@@ -13,7 +14,11 @@ extension ControlAPI {
   func addJobRoutes(to routes: inout Routes) {
     routes.add("POST", "/v1/jobs") { request in
       let new: NewJob = try await request.json()
-      return try .json(API.Job(try await submit(JobRequest(new), models: new.models ?? [])), status: 201)
+      var wanted = JobRequest(new)
+      for index in (new.dependsOn ?? []).indices {
+        wanted.dependsOn?[index].job = try await jobs.find(new.dependsOn?[index].job ?? "").id
+      }
+      return try .json(API.Job(try await submit(wanted, models: new.models ?? [])), status: 201)
     }
     routes.add("GET", "/v1/jobs") { request in
       let found = try await jobs.list(filter(request))
@@ -44,10 +49,7 @@ extension ControlAPI {
     }
     routes.add("GET", "/v1/jobs/{job}/logs") { request in
       let job = try await find(request).id
-      let lines = try jobs.logs(
-        of: job, attempt: request.integer("attempt", in: 1...1_000_000), follow: request.flag("follow"),
-        tail: request.integer("tail", in: 0...1_000_000_000))
-      return .lines(lines) { API.LogLine($0) }
+      return .lines(try jobs.logs(of: job, logSelection(request))) { API.LogLine($0) }
     }
     routes.add("GET", "/v1/jobs/{job}/events") { request in
       let job = try await find(request)
@@ -60,6 +62,24 @@ extension ControlAPI {
   /// The job that the path names, by identifier, beginning of one, or name.
   func find(_ request: Request) async throws -> PlatformJob {
     try await jobs.find(request.parameter("job"), project: request.query("project"))
+  }
+
+  private func logSelection(_ request: Request) throws -> JobLogSelection {
+    let stream = try request.query("stream").map { name in
+      guard let stream = Containers.LogLine.Stream(rawValue: name) else {
+        throw APIError.invalid("`stream` is either stdout or stderr.", subject: "stream")
+      }
+      return stream
+    }
+    let cursor = try request.query("after").map { text in
+      guard let cursor = LogCursor(text) else {
+        throw APIError.invalid("`after` is the `cursor` of a line.", subject: "after")
+      }
+      return cursor
+    }
+    return try JobLogSelection(
+      attempt: request.integer("attempt", in: 1...1_000_000), follow: request.flag("follow"),
+      tail: request.integer("tail", in: 0...1_000_000_000), stream: stream, after: cursor)
   }
 
   private func filter(_ request: Request) throws -> JobFilter {

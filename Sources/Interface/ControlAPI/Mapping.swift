@@ -2,6 +2,8 @@ import API
 import Containers
 import ControlDatabase
 import GPUs
+import JobStates
+import Jobs
 import Projects
 import Tracker
 
@@ -17,6 +19,15 @@ extension API.Job {
       models: job.request.models.map { $0.map { "\($0.name)/\($0.version)" } }, state: job.state, reason: job.reason,
       detail: job.detail, attempt: job.attempt, exitCode: job.exitCode, createdNanoseconds: job.createdAt,
       startedNanoseconds: job.startedAt, endedNanoseconds: job.endedAt)
+    secrets = job.request.secrets
+    retryPolicy = job.request.retryPolicy
+    dependsOn = job.request.dependsOn
+    ports = job.request.ports
+    dockerfile = job.request.dockerfile
+    registrySecret = job.request.registrySecret
+    notBeforeNanoseconds = job.state == .queued ? job.notBefore : nil
+    pinnedImage = job.pinnedImage
+    rerunOf = job.request.rerunOf
   }
 }
 
@@ -26,6 +37,7 @@ extension API.Attempt {
       number: attempt.number, container: attempt.container, state: attempt.state, reason: attempt.reason,
       exitCode: attempt.exitCode, gpus: attempt.gpus, imageDigest: attempt.imageDigest,
       createdNanoseconds: attempt.createdAt, startedNanoseconds: attempt.startedAt, endedNanoseconds: attempt.endedAt)
+    ports = attempt.ports
   }
 }
 
@@ -36,6 +48,12 @@ extension JobRequest {
       command: new.command, environment: new.environment ?? [:], gpus: new.gpus ?? 0, cpus: new.cpus,
       memoryBytes: new.memoryBytes, workspaceSnapshot: new.workspaceSnapshot, timeoutSeconds: new.timeoutSeconds,
       retries: new.retries ?? 0, git: new.git)
+    secrets = new.secrets
+    retryPolicy = new.retryPolicy
+    dependsOn = new.dependsOn
+    ports = new.ports
+    dockerfile = new.dockerfile
+    registrySecret = new.registrySecret
   }
 }
 
@@ -54,6 +72,13 @@ extension API.LogLine {
   }
 }
 
+extension API.LogLine {
+  init(_ line: JobLogLine) {
+    self.init(line.line)
+    cursor = line.cursor.description
+  }
+}
+
 extension API.Project {
   init(_ summary: ProjectSummary) {
     self.init(
@@ -67,6 +92,14 @@ extension JobRun {
     self.init(
       id: run.identifier, name: run.name, status: run.status.name, experiment: run.experiment, attempt: run.attempt,
       startMilliseconds: run.startTime, endMilliseconds: run.endTime)
+  }
+}
+
+extension API.Secret {
+  init(_ secret: PlatformSecret) {
+    self.init(
+      name: secret.name, project: secret.project, createdNanoseconds: secret.createdAt,
+      updatedNanoseconds: secret.updatedAt)
   }
 }
 

@@ -6,6 +6,7 @@ import ModelRepository
 
 typealias PlatformJob = Job
 typealias PlatformAttempt = Attempt
+typealias PlatformSecret = Secret
 typealias PlatformToken = Token
 typealias PlatformModelVersion = ModelVersion
 typealias PlatformNewModelVersion = NewModelVersion

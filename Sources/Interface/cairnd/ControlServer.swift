@@ -14,6 +14,7 @@ import Logging
 import MLflowAPI
 import ModelRepository
 import Projects
+import Secrets
 import StorageAPI
 import Tokens
 import Tracker
@@ -50,6 +51,7 @@ struct ControlServer {
     for finding in podman.host.findings where finding.level != .good {
       logger.warning("\(finding.subject): \(finding.message)")
     }
+    let secrets = SecretService(database: database, box: SecretBox(keyPath: directory + "/secrets.key"))
     let projects = ProjectService(database: database)
     let tokens = TokenService(database: database)
     let tracker = try Tracker(path: directory + "/tracker.db", logger: logger)
@@ -72,7 +74,8 @@ struct ControlServer {
       podman: podman, gpus: try await GPUInventory.find(),
       storage: StorageOfJobs(client: storage, mount: configuration.storage.mount),
       tracking: TrackingOfJobs(
-        tokens: tokens, tracker: tracker, tensorBoard: tensorBoard, address: doorOfJobs.url), logger: logger)
+        tokens: tokens, tracker: tracker, tensorBoard: tensorBoard, address: doorOfJobs.url),
+      secrets: secrets, logger: logger)
     let deployments = try DeploymentService(
       configuration: DeploymentConfiguration(
         directory: directory, proxyDirectory: configuration.proxyDirectory,
@@ -83,7 +86,7 @@ struct ControlServer {
     let metrics = SystemMetrics(database: database, podman: podman, tracker: tracker, logger: logger)
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,
-      storage: storage, tokens: tokens, tracker: tracker, mlflow: mlflow, deployments: deployments)
+      storage: storage, secrets: secrets, tokens: tokens, tracker: tracker, mlflow: mlflow, deployments: deployments)
     try await serve(api, jobs, models, webhooks, deployments, metrics, tensorBoard, doorOfJobs.service, until: signals)
   }
 

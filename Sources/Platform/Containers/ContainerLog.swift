@@ -1,5 +1,7 @@
 /// Parses the log that conmon writes for `--log-driver k8s-file`: lines of
 /// `<RFC 3339 time> stdout|stderr F|P <text>`, where P says that the line goes on in the next of its stream.
+///
+/// A progress bar, which begins its line again and again with a carriage return, comes as what it showed last.
 public struct ContainerLogParser: Sendable {
   /// A line that a job never ends is handed out in pieces of this size.
   static let longestLine = 1 << 20
@@ -9,21 +11,33 @@ public struct ContainerLogParser: Sendable {
     var bytes: [UInt8]
   }
 
+  /// Where the log is parsed up to.
+  public private(set) var offset: Int64
   /// Bytes after the last line feed.
   private var rest: [UInt8] = []
   private var beginnings: [LogLine.Stream: Beginning] = [:]
+  /// Bytes that were taken out of the log, since the last line.
+  private var gap: Int64 = 0
 
-  public init() {}
+  /// - Parameter offset: of the first byte that will be parsed.
+  public init(offset: Int64 = 0) { self.offset = offset }
 
   /// The lines that `bytes`, which follow those of the call before, complete.
-  public mutating func parse(_ bytes: some Collection<UInt8>) -> [LogLine] {
+  /// - Parameter start: their offset, where something was taken out before them.
+  public mutating func parse(_ bytes: some Collection<UInt8>, at start: Int64? = nil) -> [LogLine] {
+    if let start, start > offset + Int64(rest.count) { leaveOut(upTo: start) }
     var lines: [LogLine] = []
     rest += bytes
     var start = rest.startIndex
-    while let end = rest[start...].firstIndex(of: UInt8(ascii: "\n")) {
-      if let line = parse(record: rest[start..<end]) { lines.append(line) }
+    while true {
+      // Where a hole was made in the log, the rest of its last block has zeros.
+      let zeros = rest[start...].prefix { $0 == 0 }.count
+      (start, gap) = (start + zeros, gap + Int64(zeros))
+      guard let end = rest[start...].firstIndex(of: UInt8(ascii: "\n")) else { break }
+      lines += parse(record: rest[start..<end], end: offset + Int64(end + 1 - rest.startIndex))
       start = end + 1
     }
+    offset += Int64(start - rest.startIndex)
     rest.removeFirst(start)
     return lines
   }
@@ -31,78 +45,71 @@ public struct ContainerLogParser: Sendable {
   /// What was left without an end, when the log is at its end.
   public mutating func finish() -> [LogLine] {
     defer { beginnings = [:] }
-    return beginnings.map { Self.line($0.key, $0.value) }.sorted { $0.time < $1.time }
+    return beginnings.map { Self.line($0.key, $0.value, end: offset) }.sorted { $0.time < $1.time }
+  }
+
+  private mutating func leaveOut(upTo start: Int64) {
+    gap += start - offset
+    offset = start
+    rest = []
+    beginnings = [:]
   }
 
   /// What is no record of this form, as after a power cut, is passed over.
-  private mutating func parse(record: ArraySlice<UInt8>) -> LogLine? {
+  private mutating func parse(record: ArraySlice<UInt8>, end: Int64) -> [LogLine] {
+    guard let record = LogRecord(record) else { return [] }
+    var lines: [LogLine] = []
+    if gap > 0 {
+      lines.append(
+        LogLine(
+          time: record.time, stream: .stderr,
+          text: "[cairn: \(gap) bytes are left out here, because the log had reached its limit]", end: end))
+      gap = 0
+      beginnings = [:]
+    }
+    var beginning = beginnings.removeValue(forKey: record.stream) ?? Beginning(time: record.time, bytes: [])
+    beginning.bytes += record.text
+    beginning.bytes.removeFirst(Self.overwritten(beginning.bytes))
+    if record.isPartial && beginning.bytes.count < Self.longestLine {
+      beginnings[record.stream] = beginning
+    } else {
+      lines.append(Self.line(record.stream, beginning, end: end))
+    }
+    return lines
+  }
+
+  private static func line(_ stream: LogLine.Stream, _ beginning: Beginning, end: Int64) -> LogLine {
+    var bytes = beginning.bytes[...]
+    while bytes.last == 13 { bytes.removeLast() }
+    return LogLine(time: beginning.time, stream: stream, text: String(decoding: bytes, as: UTF8.self), end: end)
+  }
+
+  /// How many bytes at the beginning a terminal would not show any more, because the line was begun again.
+  private static func overwritten(_ bytes: [UInt8]) -> Int {
+    // Returns at the end overwrite nothing yet.
+    let shown = bytes.lastIndex { $0 != 13 } ?? 0
+    return bytes[..<shown].lastIndex(of: 13).map { $0 + 1 } ?? 0
+  }
+}
+
+/// A line of the log's file, taken apart.
+struct LogRecord {
+  let time: Int64
+  let stream: LogLine.Stream
+  let isPartial: Bool
+  /// A slice of what was parsed, with its indices.
+  let text: ArraySlice<UInt8>
+
+  /// nil: it is none.
+  init?(_ record: ArraySlice<UInt8>) {
     let fields = record.split(separator: UInt8(ascii: " "), maxSplits: 3, omittingEmptySubsequences: false)
     guard fields.count == 4, let time = parseTimestamp(fields[0]),
       let stream = LogLine.Stream(rawValue: String(decoding: fields[1], as: UTF8.self)),
       fields[2].count == 1, let tag = fields[2].first
     else { return nil }
-    var beginning = beginnings.removeValue(forKey: stream) ?? Beginning(time: time, bytes: [])
-    beginning.bytes += fields[3]
-    if tag == UInt8(ascii: "P") && beginning.bytes.count < Self.longestLine {
-      beginnings[stream] = beginning
-      return nil
-    }
-    return Self.line(stream, beginning)
+    self.time = time
+    self.stream = stream
+    isPartial = tag == UInt8(ascii: "P")
+    text = fields[3]
   }
-
-  private static func line(_ stream: LogLine.Stream, _ beginning: Beginning) -> LogLine {
-    LogLine(time: beginning.time, stream: stream, text: String(decoding: beginning.bytes, as: UTF8.self))
-  }
-}
-
-/// Nanoseconds since 1970 of an RFC 3339 time such as `2026-11-23T07:18:57.783099596+01:00`; nil: it is none.
-func parseTimestamp(_ bytes: ArraySlice<UInt8>) -> Int64? {
-  let text = Array(bytes)
-  func number(_ range: Range<Int>) -> Int64? {
-    guard range.upperBound <= text.count else { return nil }
-    var value: Int64 = 0
-    for byte in text[range] {
-      guard byte >= 48, byte <= 57 else { return nil }
-      value = value * 10 + Int64(byte - 48)
-    }
-    return value
-  }
-  func character(_ index: Int) -> Character? { index < text.count ? Character(UnicodeScalar(text[index])) : nil }
-
-  guard let year = number(0..<4), character(4) == "-", let month = number(5..<7), character(7) == "-",
-    let day = number(8..<10), character(10) == "T", let hour = number(11..<13), character(13) == ":",
-    let minute = number(14..<16), character(16) == ":", let second = number(17..<19),
-    (1970...2261).contains(year), (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61
-  else { return nil }
-
-  var position = 19
-  var nanoseconds: Int64 = 0
-  if character(position) == "." {
-    let digits = text[(position + 1)...].prefix { $0 >= 48 && $0 <= 57 }
-    guard (1...9).contains(digits.count), let fraction = number(position + 1..<position + 1 + digits.count) else {
-      return nil
-    }
-    nanoseconds = (digits.count..<9).reduce(fraction) { value, _ in value * 10 }
-    position += 1 + digits.count
-  }
-  var offset: Int64 = 0
-  switch character(position) {
-  case "Z": position += 1
-  case "+", "-":
-    guard let hours = number(position + 1..<position + 3), character(position + 3) == ":",
-      let minutes = number(position + 4..<position + 6), hours < 24, minutes < 60
-    else { return nil }
-    offset = (hours * 60 + minutes) * 60 * (character(position) == "+" ? 1 : -1)
-    position += 6
-  default: return nil
-  }
-  guard position == text.count else { return nil }
-
-  // Days since 1970 in the proleptic Gregorian calendar, counted in years that begin in March.
-  let shifted = month <= 2 ? year - 1 : year
-  let era = shifted / 400
-  let yearOfEra = shifted - era * 400
-  let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-  let days = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-  return (days * 86_400 + hour * 3600 + minute * 60 + second - offset) * 1_000_000_000 + nanoseconds
 }

@@ -55,6 +55,8 @@ public struct ContainerSpecification: Hashable, Sendable {
   /// UUIDs.
   public var gpus: [String]
   public var user: String?
+  /// Where the host listens for the container.
+  public var ports: [ContainerPort] = []
 
   public init(
     name: String, root: Root, command: [String], workingDirectory: String?, environment: [String: String] = [:],
@@ -97,6 +99,9 @@ public struct ContainerSpecification: Hashable, Sendable {
     }
     if let user { arguments += ["--user", user] }
     for gpu in gpus { arguments += ["--device", "nvidia.com/gpu=\(gpu)"] }
+    for port in ports where host.network == .bridge {
+      arguments += ["--publish", "\(port.address):\(port.host.map(String.init) ?? ""):\(port.container)/tcp"]
+    }
     for mount in mounts { arguments += ["--mount", mount.option] }
     for (key, value) in labels.sorted(by: { $0.key < $1.key }) { arguments += ["--label", "\(key)=\(value)"] }
     // The file is read line by line: what does not fit in one goes by the command line.
@@ -118,7 +123,8 @@ public struct ContainerSpecification: Hashable, Sendable {
       .map { "\($0.key)=\($0.value)\n" }.joined()
   }
 
-  private static func fitsFile(_ value: String) -> Bool {
+  /// Whether a value can be handed over in a file, unseen.
+  public static func fitsFile(_ value: String) -> Bool {
     !value.unicodeScalars.contains { $0.value < 32 && $0.value != 9 }
   }
 }

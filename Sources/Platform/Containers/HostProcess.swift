@@ -1,26 +1,70 @@
+import CLinux
 import Glibc
 
 /// A process of this host that is not our child. Its number may be given to another once it has
 /// ended; when it was started tells them apart.
-struct HostProcess: Sendable {
-  let pid: Int32
-  private let startTicks: Substring
+public struct HostProcess: Hashable, Sendable {
+  public let pid: Int32
+  /// When it was started, in clock ticks since the host was: field 22 of proc(5)'s stat.
+  public let startTicks: UInt64
 
-  /// nil: there is none.
-  init?(pid: Int32) {
+  /// nil: there is none, or it has ended and is not buried yet.
+  public init?(pid: Int32) {
     guard pid > 0, let ticks = Self.startTicks(pid) else { return nil }
     self.pid = pid
     startTicks = ticks
   }
 
-  var isAlive: Bool { Self.startTicks(pid) == startTicks }
+  /// One that was seen before, and may have ended.
+  public init(pid: Int32, startTicks: UInt64) {
+    self.pid = pid
+    self.startTicks = startTicks
+  }
 
-  /// Field 22 of proc(5)'s stat; nil for what has ended, be it buried or not.
-  private static func startTicks(_ pid: Int32) -> Substring? {
+  public var isAlive: Bool { Self.startTicks(pid) == startTicks }
+
+  /// The words of its command line; empty: it has ended, or is one of the kernel's.
+  var arguments: [Substring] {
+    (readFile("/proc/\(pid)/cmdline") ?? "").split(separator: "\0", omittingEmptySubsequences: false).dropLast()
+  }
+
+  /// Its children, of all its threads.
+  var children: [HostProcess] {
+    directoryEntries("/proc/\(pid)/task").flatMap { thread in
+      (readFile("/proc/\(pid)/task/\(thread)/children") ?? "").split(separator: " ")
+        .compactMap { Int32($0).flatMap { HostProcess(pid: $0) } }
+    }
+  }
+
+  /// Sends a signal to it and to no other, even if it ends meanwhile. Nothing happens if it has ended.
+  func send(_ signal: Int32) {
+    let descriptor = cairn_pidfd_open(pid)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    // The descriptor is of whoever has the number now, and stays that one's.
+    if isAlive { _ = cairn_pidfd_send_signal(descriptor, signal) }
+  }
+
+  /// Returns when it has ended.
+  func ended() async throws {
+    // Short commands are noticed at once, long ones cost next to nothing.
+    var pause = Duration.milliseconds(5)
+    while isAlive {
+      try await Task.sleep(for: pause)
+      pause = min(pause * 2, .milliseconds(200))
+    }
+  }
+
+  /// All processes of this host that have a command line.
+  static func all() -> [HostProcess] {
+    directoryEntries("/proc").compactMap { Int32($0).flatMap { HostProcess(pid: $0) } }
+  }
+
+  private static func startTicks(_ pid: Int32) -> UInt64? {
     // The second field, the program's name, is in parentheses and may contain anything.
     guard let stat = readFile("/proc/\(pid)/stat"), let end = stat.lastIndex(of: ")") else { return nil }
     let fields = stat[stat.index(after: end)...].split(separator: " ")
     guard fields.count > 19, fields[0] != "Z", fields[0] != "X" else { return nil }
-    return fields[19]
+    return UInt64(fields[19])
   }
 }

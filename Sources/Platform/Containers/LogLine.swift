@@ -8,11 +8,14 @@ public struct LogLine: Hashable, Codable, Sendable {
   public let time: Int64
   public let stream: Stream
   /// Without its line feed; what is not UTF-8 is replaced.
-  public let text: String
+  public var text: String
+  /// The offset in the log behind it: where whoever has it goes on.
+  public let end: Int64
 
-  public init(time: Int64, stream: Stream, text: String) {
+  public init(time: Int64, stream: Stream, text: String, end: Int64 = 0) {
     self.time = time
     self.stream = stream
     self.text = text
+    self.end = end
   }
 }

@@ -1,3 +1,5 @@
+import Linux
+
 /// How a container ended.
 public enum ContainerEnd: Hashable, Sendable {
   /// `exitCode`: 128 and the signal's number where a signal ended it. `at`: nanoseconds since 1970.
@@ -7,28 +9,29 @@ public enum ContainerEnd: Hashable, Sendable {
 }
 
 extension Podman {
-  /// Waits until a container has ended.
+  /// Waits until a container whose command has begun has ended.
   ///
   /// Looks at the monitor's process some times a second: that costs microseconds, where `podman wait`
   /// costs a process for as long as the container runs, and hangs if the monitor was killed.
-  /// - Parameter memoryLimit: the container's, if it has one.
-  public func wait(for name: String, memoryLimit: UInt64?) async throws -> ContainerEnd {
+  /// - Parameters:
+  ///   - memoryLimit: the container's, if it has one.
+  ///   - process: its first one, where it was seen earlier: podman's note may be of one that has ended without it.
+  public func wait(for name: String, memoryLimit: UInt64?, process: HostProcess? = nil) async throws -> ContainerEnd {
     var monitorIsGone = false
     while let status = try await status(of: name) {
       switch status.phase {
-      case .created: return .vanished
-      case .ended(let exitCode, var outOfMemory, let time):
-        // 137: killed. Nobody but the kernel does so to a container whose memory is full; see MemoryCgroup.
-        if let memoryLimit, exitCode == 137, let cgroup = MemoryCgroup(container: name, host: host) {
-          outOfMemory = outOfMemory || cgroup.reached(limit: memoryLimit)
-        }
-        return .ended(exitCode: exitCode, outOfMemory: outOfMemory, at: time)
+      case .created:
+        guard let exitCode = try await ContainerProcesses.find(name)?.exitCode() else { return .vanished }
+        return ended(name, exitCode, memoryLimit: memoryLimit, outOfMemory: false, at: nanosecondsNow())
+      case .ended(let exitCode, let outOfMemory, let time):
+        return ended(name, exitCode, memoryLimit: memoryLimit, outOfMemory: outOfMemory, at: time)
       case .running:
-        if let monitor = HostProcess(pid: status.monitorPID) {
-          try await ended(monitor)
+        if let monitor = HostProcess(pid: status.monitorPID), monitor.isMonitor(of: name) {
+          try await monitor.ended()
         } else if monitorIsGone {
           // The command runs on without a monitor: its exit code will reach nobody.
-          if let process = HostProcess(pid: status.pid) { try await ended(process) }
+          let command = HostProcess(pid: status.pid)
+          if let command, process == nil || process == command { try await command.ended() }
           return .vanished
         } else {
           // podman may be writing the end down in this moment.
@@ -40,12 +43,40 @@ extension Podman {
     return .vanished
   }
 
-  private func ended(_ process: HostProcess) async throws {
-    // Short commands are noticed at once, long ones cost next to nothing.
-    var pause = Duration.milliseconds(5)
-    while process.isAlive {
-      try await Task.sleep(for: pause)
-      pause = min(pause * 2, .milliseconds(200))
+  /// A container's first process; nil: it has none.
+  public func process(of name: String) async throws -> HostProcess? {
+    if let noted = try await status(of: name)?.pid, let process = HostProcess(pid: noted) { return process }
+    return ContainerProcesses.find(name)?.command
+  }
+
+  private func ended(
+    _ name: String, _ exitCode: Int32, memoryLimit: UInt64?, outOfMemory: Bool, at time: Int64
+  ) -> ContainerEnd {
+    var outOfMemory = outOfMemory
+    // 137: killed. Nobody but the kernel does so to a container whose memory is full; see MemoryCgroup.
+    if let memoryLimit, exitCode == 137, let cgroup = MemoryCgroup(container: name, host: host) {
+      outOfMemory = outOfMemory || cgroup.reached(limit: memoryLimit)
+    }
+    return .ended(exitCode: exitCode, outOfMemory: outOfMemory, at: time)
+  }
+}
+
+extension HostProcess {
+  /// Whether it is the monitor of a container of this name: its number may be another's by now.
+  fileprivate func isMonitor(of name: String) -> Bool { arguments.contains(name[...]) }
+}
+
+extension ContainerProcesses {
+  /// Waits for the end and returns the exit code; nil: it is lost.
+  ///
+  /// podman, which the monitor calls at its end, deletes the file of a container whose start it has not noted: some 50 ms
+  /// after it was written, so it is looked for more often.
+  fileprivate func exitCode() async throws -> Int32? {
+    while true {
+      let isLast = !monitor.isAlive
+      if let code = readFile(exitFile).flatMap({ Int32($0.trimmed) }) { return code }
+      if isLast { return nil }
+      try await Task.sleep(for: .milliseconds(5))
     }
   }
 }

@@ -60,42 +60,26 @@ public struct Podman: Sendable {
     guard result.status != 0 else { return }
     let harmless = ["no such container", "not running", "can only kill running containers", "no such process"]
     let complaint = result.complaint
+    // Where podman was killed before it had noted the start.
+    if complaint.contains("can only kill running containers"), let processes = ContainerProcesses.find(name) {
+      processes.command?.send(signal)
+    }
     guard harmless.contains(where: complaint.contains) else {
       throw ContainerError.refused(tried: tried, cause: complaint)
     }
   }
 
   /// Removes a container, and ends it first if it still runs. Does nothing if there is none.
-  public func remove(_ name: String) async throws {
-    let arguments = ["rm", "--force", "--ignore", "--time", "0", name]
+  /// - Parameter grace: seconds between SIGTERM and SIGKILL.
+  public func remove(_ name: String, grace: Int = 0) async throws {
+    let arguments = ["rm", "--force", "--ignore", "--time", "\(grace)", name]
     // Where a container's monitor was killed the first try fails, but corrects podman's records.
-    if try await run("remove container \(name)", arguments, seconds: 120).status != 0 {
-      try await podman("remove container \(name)", arguments, seconds: 120)
+    if try await run("remove container \(name)", arguments, seconds: 120 + grace).status != 0 {
+      try await podman("remove container \(name)", arguments, seconds: 120 + grace)
     }
+    // A podman that was killed while it started the container has noted neither its monitor nor its processes.
+    if let processes = ContainerProcesses.find(name) { try await processes.end() }
     MemoryCgroup(container: name, host: host)?.remove()
-  }
-
-  /// Makes sure that an image is on this host and returns its digest.
-  /// - Parameter pulling: called before it is pulled.
-  /// - Throws: ``ContainerError/imageNotFound``
-  public func provide(image: String, pulling: @Sendable () async -> Void) async throws -> String? {
-    if let digest = try await digest(of: image) { return digest }
-    await pulling()
-    let result: Command.Result
-    do {
-      // Images of tens of gigabytes are usual; a registry that does not answer fails by itself long before.
-      result = try await run("pull image \(image)", ["pull", "--quiet", image], seconds: 3600)
-    } catch ContainerError.timedOut(_, let seconds) {
-      throw ContainerError.imageNotFound(image: image, cause: "it took more than \(seconds) seconds")
-    }
-    guard result.status == 0 else { throw ContainerError.imageNotFound(image: image, cause: result.complaint) }
-    return try await digest(of: image)
-  }
-
-  private func digest(of image: String) async throws -> String? {
-    let result = try await run(
-      "inspect image \(image)", ["image", "inspect", "--format", "{{.Digest}}", image], seconds: 60)
-    return result.status == 0 ? result.output.trimmed : nil
   }
 
   @discardableResult
@@ -107,16 +91,23 @@ public struct Podman: Sendable {
     return result
   }
 
-  private func run(
-    _ tried: String, _ arguments: [String], in directory: String = "/", seconds: Int
+  /// - Parameter line: called with each line that podman writes to standard error, as it comes.
+  func run(
+    _ tried: String, _ arguments: [String], in directory: String = "/", seconds: Int,
+    line: (@Sendable (String) async -> Void)? = nil
   ) async throws -> Command.Result {
     guard host.canRunContainers else {
       let failures = host.findings.filter { $0.level == .failure }.map(\.message)
       throw ContainerError.hostUnfit(failures.joined(separator: "; "))
     }
     do {
-      return try await Command.run(
-        ["podman"] + globalArguments + arguments, in: directory, timeLimit: .seconds(seconds))
+      let result = try await Command.run(
+        ["podman"] + globalArguments + arguments, in: directory, timeLimit: .seconds(seconds), line: line)
+      // By others: a podman that crashes would do so again.
+      if let signal = result.signal, [SIGKILL, SIGTERM, SIGINT, SIGHUP].contains(signal) {
+        throw ContainerError.interrupted(tried: tried, signal: signal)
+      }
+      return result
     } catch is Command.TimeLimitExceeded {
       throw ContainerError.timedOut(tried: tried, seconds: seconds)
     } catch let error as SubprocessError {

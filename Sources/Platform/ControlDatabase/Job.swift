@@ -38,6 +38,22 @@ public struct JobRequest: Hashable, Codable, Sendable {
   public var gpuMIG: String?
   /// The jobs that it starts together with; nil: it starts alone.
   public var group: JobGroup?
+  /// Secrets that it is given; nil: none.
+  public var secrets: [SecretUse]?
+  /// nil: ``RetryPolicy/standard``.
+  public var retryPolicy: RetryPolicy?
+  /// Jobs that it waits for; nil: none.
+  public var dependsOn: [JobDependency]?
+  /// Ports that can be reached from outside its container; nil: none.
+  public var ports: [PublishedPort]?
+  /// The path of a Dockerfile in its workspace, from which its image is built; nil: the image is there or pulled.
+  public var dockerfile: String?
+  /// The secret with which its image is pulled; nil: none.
+  public var registrySecret: String?
+  /// What its image's name stands for; nil: the first attempt finds out.
+  public var pinnedImage: PinnedImage?
+  /// The job that it repeats; nil: none.
+  public var rerunOf: String?
 
   public init(
     project: String, name: String? = nil, image: String, command: [String],
@@ -115,6 +131,10 @@ public struct Job: Hashable, Codable, Sendable {
   public internal(set) var graceSeconds: Int
   /// Whether its artifacts are immutable; true soon after it has ended.
   public internal(set) var artifactsSealed: Bool
+  /// Its next attempt begins no earlier; nil: as soon as there is room.
+  public internal(set) var notBefore: Int64?
+  /// What all its attempts run, from the first one on.
+  public internal(set) var pinnedImage: PinnedImage?
 
   public var project: String { request.project }
 }
@@ -135,6 +155,10 @@ public struct Attempt: Hashable, Codable, Sendable {
   public internal(set) var gpus: [String]
   /// The digest of the image that it ran, where podman knows one.
   public internal(set) var imageDigest: String?
+  /// The first process of its container, as it was seen soon after its start.
+  public internal(set) var process: ProcessHandle?
+  /// Where the host listens for it.
+  public internal(set) var ports: [PublishedPort]?
   public let createdAt: Int64
   public internal(set) var startedAt: Int64?
   public internal(set) var endedAt: Int64?
@@ -143,7 +167,7 @@ public struct Attempt: Hashable, Codable, Sendable {
 /// Something that happened; events are kept in order and never change.
 public struct Event: Hashable, Codable, Sendable {
   public enum Kind: String, Codable, Sendable {
-    case job, project, token
+    case job, project, token, secret
   }
 
   public let sequence: Int64

@@ -86,15 +86,21 @@ extension ControlDatabase {
   }
 
   /// Its container's command runs. A job that is being stopped by now stays so.
-  public func attemptRuns(_ attempt: Attempt, startedAt: Int64, imageDigest: String?) async throws -> Job {
+  public func attemptRuns(
+    _ attempt: Attempt, startedAt: Int64, imageDigest: String? = nil, process: ProcessHandle? = nil,
+    ports: [PublishedPort]? = nil
+  ) async throws -> Job {
     try await write { database in
       var job = try database.job(attempt.job)
       try database.execute(
         sql: """
-          UPDATE attempt SET state = 'running', reason = ?, startedAt = ?, imageDigest = coalesce(?, imageDigest)
-          WHERE job = ? AND number = ?
+          UPDATE attempt SET state = 'running', reason = ?, startedAt = ?, imageDigest = coalesce(?, imageDigest),
+            process = ?, ports = ? WHERE job = ? AND number = ?
           """,
-        arguments: [JobReason.containerStarted.rawValue, startedAt, imageDigest, attempt.job, attempt.number])
+        arguments: [
+          JobReason.containerStarted.rawValue, startedAt, imageDigest, try process.map { try jsonColumn($0) },
+          try ports.map { try jsonColumn($0) }, attempt.job, attempt.number,
+        ])
       job.startedAt = startedAt
       if job.state == .starting {
         try database.change(&job, to: .running, .containerStarted)
@@ -102,6 +108,30 @@ extension ControlDatabase {
         try database.store(job)
       }
       return job
+    }
+  }
+
+  /// Notes what a job's image is before it runs, so that all its attempts run the same. The first note stays.
+  public func pin(_ image: PinnedImage, for attempt: Attempt) async throws {
+    try await write { database in
+      var job = try database.job(attempt.job)
+      job.pinnedImage = job.pinnedImage ?? image
+      try database.store(job)
+      try database.execute(
+        sql: "UPDATE attempt SET imageDigest = ? WHERE job = ? AND number = ?",
+        arguments: [image.digest, attempt.job, attempt.number])
+    }
+  }
+
+  /// Ends a job that waits for what will never be. One that has left the queue stays as it is.
+  public func refuse(_ id: String, _ reason: JobReason, detail: String) async throws {
+    try await write { database in
+      var job = try database.job(id)
+      guard job.state == .queued else { return }
+      job.detail = detail
+      job.endedAt = nanosecondsNow()
+      job.artifactsSealed = job.attempt == 0
+      try database.change(&job, to: .failed, reason)
     }
   }
 
@@ -137,8 +167,9 @@ extension ControlDatabase {
 
   /// Ends an attempt and gives its GPUs back. The job ends with it, or is queued again if `retry`. What
   /// has ended stays as it is.
+  /// - Parameter notBefore: the earliest time of the next attempt, in nanoseconds since 1970.
   public func endAttempt(
-    _ attempt: Attempt, _ end: AttemptEnd, retry: Bool, artifactsSealed: Bool
+    _ attempt: Attempt, _ end: AttemptEnd, retry: Bool, notBefore: Int64? = nil, artifactsSealed: Bool
   ) async throws -> Job {
     try await write { database in
       var job = try database.job(attempt.job)
@@ -159,6 +190,7 @@ extension ControlDatabase {
       job.detail = end.detail
       job.artifactsSealed = artifactsSealed
       if retry && job.state != .stopping {
+        job.notBefore = notBefore
         try database.change(&job, to: .queued, .retry)
       } else {
         job.endedAt = end.time
@@ -195,12 +227,13 @@ extension Database {
     try addProject(request.project)
     try execute(
       sql: """
-        INSERT INTO job (id, name, project, request, state, reason, attempt, createdAt, graceSeconds, artifactsSealed)
-        VALUES (?, ?, ?, ?, ?, ?, 0, ?, 30, 0)
+        INSERT INTO job (
+          id, name, project, request, state, reason, attempt, createdAt, graceSeconds, artifactsSealed, pinnedImage)
+        VALUES (?, ?, ?, ?, ?, ?, 0, ?, 30, 0, ?)
         """,
       arguments: [
         id, request.name ?? id, request.project, try jsonColumn(request), JobState.queued.rawValue,
-        JobReason.submitted.rawValue, nanosecondsNow(),
+        JobReason.submitted.rawValue, nanosecondsNow(), try request.pinnedImage.map { try jsonColumn($0) },
       ])
     try append(event: .job, subject: id, from: nil, to: "queued", reason: JobReason.submitted.rawValue)
     return try job(id)
@@ -222,11 +255,11 @@ extension Database {
     try execute(
       sql: """
         UPDATE job SET state = ?, reason = ?, detail = ?, attempt = ?, exitCode = ?, startedAt = ?, endedAt = ?,
-          graceSeconds = ?, artifactsSealed = ? WHERE id = ?
+          graceSeconds = ?, artifactsSealed = ?, notBefore = ?, pinnedImage = ? WHERE id = ?
         """,
       arguments: [
         job.state.rawValue, job.reason.rawValue, job.detail, job.attempt, job.exitCode, job.startedAt, job.endedAt,
-        job.graceSeconds, job.artifactsSealed, job.id,
+        job.graceSeconds, job.artifactsSealed, job.notBefore, try job.pinnedImage.map { try jsonColumn($0) }, job.id,
       ])
   }
 }

@@ -62,6 +62,20 @@ extension ControlDatabase {
     try await read { try $0.job(id) }
   }
 
+  /// nil: it was removed.
+  public func jobIfPresent(_ id: String) async throws -> Job? {
+    try await read { try Job.fetchOne($0, sql: "SELECT * FROM job WHERE id = ?", arguments: [id]) }
+  }
+
+  /// Those of these containers that are of an attempt.
+  public func containers(among names: [String]) async throws -> [String] {
+    try await read { database in
+      try names.filter {
+        try Bool.fetchOne(database, sql: "SELECT 1 FROM attempt WHERE container = ?", arguments: [$0]) ?? false
+      }
+    }
+  }
+
   /// Those with this identifier, else those whose identifier begins so, else those of this name; the
   /// newest first, at most 20.
   public func jobs(matching reference: String, project: String?) async throws -> [Job] {

@@ -85,6 +85,26 @@ enum Migrations {
           CREATE INDEX tokenJob ON token (job) WHERE job IS NOT NULL;
           """)
     }
+    migrator.registerMigration("4") { database in
+      try database.execute(
+        sql: """
+          ALTER TABLE job ADD COLUMN notBefore INTEGER;
+          ALTER TABLE job ADD COLUMN pinnedImage TEXT;
+          ALTER TABLE attempt ADD COLUMN process TEXT;
+          ALTER TABLE attempt ADD COLUMN ports TEXT;
+
+          CREATE TABLE secret (
+            name TEXT NOT NULL,
+            -- Empty: of all projects.
+            project TEXT NOT NULL,
+            -- Encrypted; the key is elsewhere.
+            sealed BLOB NOT NULL,
+            createdAt INTEGER NOT NULL,
+            updatedAt INTEGER NOT NULL,
+            PRIMARY KEY (name, project)
+          ) STRICT, WITHOUT ROWID;
+          """)
+    }
     return migrator
   }
 }

@@ -19,6 +19,12 @@ public enum JobReason: String, CaseIterable, Codable, Sendable {
   case timeLimit = "time_limit"
   /// The image is not known on this host and could not be pulled.
   case imageNotFound = "image_not_found"
+  /// Its image could not be built from the Dockerfile in its workspace.
+  case imageBuildFailed = "image_build_failed"
+  /// A secret that it asks for is not there any more, or can't be read.
+  case secretMissing = "secret_missing"
+  /// A job that it waited for did not end as it had to.
+  case dependencyFailed = "dependency_failed"
   /// Its workspace or artifacts could not be prepared.
   case storageFailed = "storage_failed"
   /// podman could not create or start its container.

@@ -22,11 +22,13 @@ public struct JobTransition: Hashable, Sendable {
   private static let table: [(from: JobState, to: JobState, reasons: [JobReason])] = [
     (.queued, .starting, [.resourcesLeased]),
     (.queued, .stopped, [.requested]),
+    (.queued, .failed, [.dependencyFailed]),
 
     (.starting, .running, [.containerStarted]),
     (.starting, .queued, [.retry]),
     (.starting, .stopping, [.requested]),
-    (.starting, .failed, [.imageNotFound, .storageFailed, .containerFailed]),
+    (.starting, .failed, [.imageNotFound, .imageBuildFailed, .secretMissing, .storageFailed, .containerFailed]),
+    (.starting, .lost, [.containerVanished, .hostRestarted]),
 
     (.running, .stopping, [.requested, .timeLimit]),
     (.running, .queued, [.retry]),

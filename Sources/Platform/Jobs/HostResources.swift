@@ -1,5 +1,6 @@
 import ControlDatabase
 import Glibc
+import JobStates
 
 extension Resources {
   /// What this host has.
@@ -30,6 +31,15 @@ func check(_ request: JobRequest, host: Resources) throws {
   }
   if request.command.contains(where: { $0.utf8.contains(0) }) { try refuse("the command has a null byte in it") }
   if let user = request.user, user.isEmpty || user.hasPrefix("-") { try refuse("\"\(user)\" can't be a user") }
+  try check(request.secrets ?? [])
+  if let policy = request.retryPolicy,
+    !policy.on.isSubset(of: RetryPolicy.possible) || !(0...RetryPolicy.longestDelay).contains(policy.delaySeconds)
+  {
+    let possible = RetryPolicy.possible.map(\.rawValue).sorted().joined(separator: ", ")
+    try refuse("attempts are repeated on \(possible), after 0 to \(RetryPolicy.longestDelay) seconds")
+  }
+  if request.dependsOn?.count ?? 0 > 1000 { try refuse("a job waits for 1000 others at most") }
+  try check(request.ports ?? [])
   if request.gpus < 0 || request.retries < 0 { try refuse("a number of GPUs or retries is 0 or more") }
   if let seconds = request.timeoutSeconds, seconds <= 0 { try refuse("a time-out is one second or more") }
   if let cpus = request.cpus, !(cpus >= 0.01) { try refuse("--cpus is 0.01 or more") }
@@ -71,7 +81,7 @@ func check(groupsOf requests: [JobRequest], host: Resources) throws {
   }
 }
 
-private func isEnvironmentName(_ name: String) -> Bool {
+func isEnvironmentName(_ name: String) -> Bool {
   guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
   return name.utf8.allSatisfy { byte in
     (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x5F

@@ -1,6 +1,7 @@
 import Containers
 import ControlDatabase
 import Glibc
+import JobStates
 
 /// The label that marks an instance's containers, with its control directory as the value: two
 /// instances on one host must not take each other's for their own.
@@ -13,11 +14,13 @@ extension ContainerSpecification {
   ///   - mount: the host's path of Cairn's mount.
   ///   - overlay: of a job that runs on the host's root file system.
   ///   - masked: what such a job must not see.
+  ///   - secrets: what they are; their files lie where `files` says.
   init(
-    job: Job, attempt: Attempt, environment offered: [String: String], files: JobFiles, mount: String,
-    overlay: HostOverlay?, masked: [String]
+    job: Job, attempt: Attempt, image: String, environment offered: [String: String], files: JobFiles, mount: String,
+    overlay: HostOverlay?, masked: [String], secrets: JobSecrets
   ) {
-    var environment = offered.merging(job.request.environment) { $1 }
+    var environment = offered.merging(job.request.environment) { $1 }.merging(secrets.environment) { $1 }
+    let secretFiles = files.secrets(of: attempt.container)
     if overlay != nil {
       // The host's programs are found where the host finds them.
       for name in ["PATH", "LANG"] where environment[name] == nil {
@@ -29,7 +32,7 @@ extension ContainerSpecification {
     environment["CAIRN_PROJECT"] = job.project
 
     self.init(
-      name: attempt.container, root: overlay.map { .directory($0.root) } ?? .image(job.request.image),
+      name: attempt.container, root: overlay.map { .directory($0.root) } ?? .image(image),
       command: job.request.command, workingDirectory: "/workspace", environment: environment,
       mounts: (overlay?.mounts(masking: masked + [mount]) ?? []) + [
         .init(.directory("\(mount)/storage", readOnly: false), at: "/storage"),
@@ -38,13 +41,17 @@ extension ContainerSpecification {
       ]
         + (job.request.models ?? []).map { model in
           .init(.directory("\(mount)/\(model.path)", readOnly: true), at: "/models/\(model.name)/\(model.version)")
+        }
+        + secrets.files.enumerated().map { number, file in
+          .init(.directory(secretFiles.file(number), readOnly: true), at: file.path)
         },
       labels: [
         instanceLabel: files.directory, "io.cairn.job": job.id, "io.cairn.attempt": String(attempt.number),
         "io.cairn.project": job.project,
       ],
       logPath: files.log(of: job.id, attempt: attempt.number),
-      environmentPath: files.environment(of: attempt.container),
+      environmentPath: secrets.isEmpty ? files.environment(of: attempt.container) : secretFiles.environment,
       cpus: job.request.cpus, memoryBytes: job.request.memoryBytes, gpus: attempt.gpus, user: job.request.user)
+    ports = (job.request.ports ?? []).map { ContainerPort($0) }
   }
 }

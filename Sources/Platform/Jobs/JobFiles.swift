@@ -3,7 +3,9 @@ struct JobFiles: Sendable {
   /// The control plane's directory.
   let directory: String
 
-  func logDirectory(of job: String) -> String { "\(directory)/logs/\(job)" }
+  var logs: String { directory + "/logs" }
+
+  func logDirectory(of job: String) -> String { "\(logs)/\(job)" }
 
   func log(of job: String, attempt: Int) -> String { "\(logDirectory(of: job))/\(attempt).log" }
 
@@ -11,6 +13,11 @@ struct JobFiles: Sendable {
   var overlays: String { directory + "/overlays" }
 
   func overlay(of container: String) -> String { "\(overlays)/\(container)" }
+
+  /// Holds what containers are given in memory, each directory named as its container.
+  var secrets: String { directory + "/secrets" }
+
+  func secrets(of container: String) -> SecretFiles { SecretFiles(directory: "\(secrets)/\(container)") }
 
   /// There while a container is being started.
   func environment(of container: String) -> String { "\(directory)/\(container).env" }

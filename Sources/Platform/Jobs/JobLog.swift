@@ -1,18 +1,74 @@
 import Containers
 import ControlDatabase
 import JobStates
+import Secrets
 
-/// What a job wrote, oldest first. Lines are read as they are asked for, however long the log is.
+/// A place in a job's log: whoever was told of it goes on there.
+public struct LogCursor: Hashable, Sendable, CustomStringConvertible {
+  public var attempt: Int
+  /// In the attempt's log.
+  public var offset: Int64
+
+  public init(attempt: Int, offset: Int64) {
+    self.attempt = attempt
+    self.offset = offset
+  }
+
+  /// From its description; nil: it is none.
+  public init?(_ text: String) {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count == 2, let attempt = Int(parts[0]), let offset = Int64(parts[1]), attempt > 0, offset >= 0 else {
+      return nil
+    }
+    self.init(attempt: attempt, offset: offset)
+  }
+
+  public var description: String { "\(attempt):\(offset)" }
+}
+
+/// A line of a job's log.
+public struct JobLogLine: Hashable, Sendable {
+  public let line: LogLine
+  /// Behind it.
+  public let cursor: LogCursor
+
+  public var text: String { line.text }
+}
+
+/// Which of a job's log is wanted.
+public struct JobLogSelection: Sendable {
+  /// nil: the last one, and those that follow.
+  public var attempt: Int?
+  /// Until the job ends, instead of until now.
+  public var follow = false
+  /// Begin this many lines before the end; nil: at the beginning.
+  public var tail: Int?
+  /// nil: both.
+  public var stream: LogLine.Stream?
+  /// Begin here; nil: as the others say.
+  public var after: LogCursor?
+
+  public init(
+    attempt: Int? = nil, follow: Bool = false, tail: Int? = nil, stream: LogLine.Stream? = nil, after: LogCursor? = nil
+  ) {
+    self.attempt = attempt
+    self.follow = follow
+    self.tail = tail
+    self.stream = stream
+    self.after = after
+  }
+}
+
+/// What a job wrote, oldest first. Lines are read as they are asked for, however long the log is; secrets that the job was
+/// given are hidden.
 public struct JobLog: AsyncSequence, Sendable {
-  public typealias Element = LogLine
+  public typealias Element = JobLogLine
 
   let database: ControlDatabase
+  let secrets: SecretService
   let files: JobFiles
   let job: String
-  /// nil: the last one, and those that follow.
-  let attempt: Int?
-  let follow: Bool
-  let tail: Int?
+  let selection: JobLogSelection
 
   public func makeAsyncIterator() -> Iterator { Iterator(self) }
 
@@ -22,6 +78,7 @@ public struct JobLog: AsyncSequence, Sendable {
     private var file: ContainerLogFile?
     private var lines: ArraySlice<LogLine> = []
     private var pause = Self.shortestPause
+    private var mask = LogMask([])
     /// Nothing more will be written to `file`.
     private var hasEnded = false
     private var isFinished = false
@@ -30,23 +87,29 @@ public struct JobLog: AsyncSequence, Sendable {
 
     init(_ log: JobLog) { self.log = log }
 
-    public mutating func next() async throws -> LogLine? {
+    public mutating func next() async throws -> JobLogLine? {
       while true {
-        if let line = lines.popFirst() { return line }
+        if var line = lines.popFirst() {
+          line.text = mask.hidden(in: line.text)
+          return JobLogLine(line: line, cursor: LogCursor(attempt: number, offset: line.end))
+        }
         if isFinished { return nil }
         try await readMore()
       }
     }
 
+    private func isWanted(_ line: LogLine) -> Bool { log.selection.stream.map { line.stream == $0 } ?? true }
+
     private mutating func readMore() async throws {
       guard let file else { return try await openFirst() }
-      lines = try file.read()[...]
-      if !lines.isEmpty {
+      let read = try file.read()
+      lines = read.filter(isWanted)[...]
+      if !read.isEmpty {
         pause = Self.shortestPause
       } else if hasEnded {
         // Looked once more after the end: this is all.
-        lines = file.finish()[...]
-        try await openNext()
+        lines = file.finish().filter(isWanted)[...]
+        if lines.isEmpty { try await openNext() }
       } else if try await attemptHasEnded() {
         hasEnded = true
       } else {
@@ -57,27 +120,30 @@ public struct JobLog: AsyncSequence, Sendable {
 
     private mutating func openFirst() async throws {
       let job = try await log.database.job(log.job)
-      open(log.attempt ?? Swift.max(job.attempt, 1))
-      guard let tail = log.tail, let file else { return }
-      while case let more = try file.read(), !more.isEmpty { lines = (lines + more).suffix(tail) }
+      // A secret that is gone was hidden in the log when the attempt ended.
+      mask = LogMask((try? await JobSecrets(of: job.request, from: log.secrets).traces) ?? [])
+      if let cursor = log.selection.after { return open(cursor.attempt, offset: cursor.offset) }
+      open(log.selection.attempt ?? Swift.max(job.attempt, 1))
+      guard let tail = log.selection.tail, let file else { return }
+      lines = try file.readTail(tail, where: isWanted)[...]
     }
 
     private mutating func openNext() async throws {
-      guard log.follow, log.attempt == nil, try await attemptFollows() else {
+      guard log.selection.follow, log.selection.attempt == nil, try await attemptFollows() else {
         isFinished = true
         return
       }
       open(number + 1)
     }
 
-    private mutating func open(_ number: Int) {
+    private mutating func open(_ number: Int, offset: Int64 = 0) {
       self.number = number
-      file = ContainerLogFile(path: log.files.log(of: log.job, attempt: number))
+      file = ContainerLogFile(path: log.files.log(of: log.job, attempt: number), offset: offset)
       hasEnded = false
     }
 
     private func attemptHasEnded() async throws -> Bool {
-      guard log.follow else { return true }
+      guard log.selection.follow else { return true }
       let job = try await log.database.job(log.job)
       return job.state.isTerminal || job.attempt > number || (job.attempt == number && job.state == .queued)
     }

@@ -5,6 +5,7 @@ import Glibc
 import JobStates
 import Linux
 import Logging
+import Secrets
 
 /// Takes one attempt from wherever it is to its end. Each step may be repeated, because the daemon may
 /// end between any two: then the next one runs the attempt again, from what it finds.
@@ -16,10 +17,12 @@ struct JobRunner: Sendable {
   let tracking: any JobTracking
   let logger: Logger
 
-  private var files: JobFiles { JobFiles(directory: configuration.directory) }
+  let secrets: SecretService
+
+  var files: JobFiles { JobFiles(directory: configuration.directory) }
 
   /// Why an attempt could not begin.
-  private struct StartFailure: Error {
+  struct StartFailure: Error {
     let reason: JobReason
     let cause: any Error
   }
@@ -33,17 +36,29 @@ struct JobRunner: Sendable {
     try Task.checkCancellation()
 
     let job = try await database.job(attempt.job)
+    let policy = job.request.retryPolicy ?? .standard
     let retries =
-      [.failed, .outOfMemory, .lost].contains(end.state) && attempt.number <= job.request.retries
-      && end.reason != .imageNotFound
+      policy.on.contains(end.state) && attempt.number <= job.request.retries
+      && ![.imageNotFound, .imageBuildFailed, .secretMissing].contains(end.reason)
     // Before the attempt's end is written: a daemon that ends in between comes here again.
     let isStopped = job.state == .stopping && end.state != .lost
     try await tracking.end(attempt, of: job, as: isStopped ? .stopped : end.state, time: end.time)
+    try await reached(.runsClosed)
     let sealed = try await retries ? false : seal(job)
-    _ = try await database.endAttempt(attempt, end, retry: retries, artifactsSealed: sealed)
+    try await reached(.artifactsSealed)
+    _ = try await database.endAttempt(
+      attempt, end, retry: retries,
+      notBefore: end.time + Int64(policy.delay(after: attempt.number)) * 1_000_000_000, artifactsSealed: sealed)
+    try await reached(.recorded)
     // In a task of its own, because a daemon that ends in this moment should not leave a mount behind.
-    try await Task { try await clean(after: attempt.container) }.value
+    try await Task {
+      try await clean(after: attempt.container)
+      await compressLog(of: job, attempt: attempt.number)
+    }.value
+    try await reached(.cleaned)
   }
+
+  func reached(_ step: JobStep) async throws { try await configuration.reached?(step) }
 
   /// Makes the job's artifacts immutable; false: it has to be tried again later.
   func seal(_ job: Job) async throws -> Bool {
@@ -62,6 +77,7 @@ struct JobRunner: Sendable {
   func clean(after container: String) async throws {
     try await podman.remove(container)
     try await HostOverlay(directory: files.overlay(of: container)).remove()
+    try files.secrets(of: container).remove()
   }
 
   private func untilEnd(of attempt: Attempt) async throws -> AttemptEnd {
@@ -79,92 +95,6 @@ struct JobRunner: Sendable {
     } catch let failure as StartFailure {
       try Task.checkCancellation()
       return AttemptEnd(.failed, failure.reason, detail: "\(failure.cause)", time: nanosecondsNow())
-    }
-  }
-
-  // MARK: Starting
-
-  private func startAndWait(_ attempt: Attempt) async throws -> AttemptEnd {
-    let job = try await database.job(attempt.job)
-    if attempt.bootID != bootID(), let end = try await endBeforeBoot(attempt, job) { return end }
-
-    var status = try await podman.status(of: attempt.container)
-    if status?.phase == .created {
-      try await podman.remove(attempt.container)
-      status = nil
-    }
-    if status == nil {
-      // A container that ran and is gone is not started again: what it did is done.
-      guard attempt.state == .starting else {
-        return AttemptEnd(
-          .lost, .containerVanished, detail: "its container \(attempt.container) is gone", time: nanosecondsNow())
-      }
-      let digest = try await start(job, attempt)
-      status = try await podman.status(of: attempt.container)
-      _ = try await database.attemptRuns(attempt, startedAt: status?.startedAt ?? nanosecondsNow(), imageDigest: digest)
-    } else if attempt.state == .starting {
-      _ = try await database.attemptRuns(attempt, startedAt: status?.startedAt ?? nanosecondsNow(), imageDigest: nil)
-    }
-    let end = try await podman.wait(for: attempt.container, memoryLimit: job.request.memoryBytes)
-    if case .ended(1, _, let time) = end, let cause = try startFailure(of: attempt) {
-      return AttemptEnd(
-        .failed, .exitCode, exitCode: 127, detail: "its command \(job.request.command[0]) could not be run: \(cause)",
-        time: time)
-    }
-    return Self.end(of: end, memoryBytes: job.request.memoryBytes)
-  }
-
-  private func start(_ job: Job, _ attempt: Attempt) async throws -> String? {
-    try await failing(.storageFailed) {
-      try await storage.createArtifacts(project: job.project, job: job.id)
-      try await storage.createWorkspace(job: job.id, from: job.request.workspaceSnapshot)
-    }
-    var digest: String?
-    var overlay: HostOverlay?
-    if job.request.image == JobRequest.hostImage {
-      overlay = HostOverlay(directory: files.overlay(of: attempt.container))
-      let overlay = overlay
-      try await failing(.containerFailed) {
-        try await overlay?.remove()
-        try overlay?.mount()
-      }
-    } else {
-      digest = try await failing(.imageNotFound) {
-        try await podman.provide(image: job.request.image) {
-          // Only tells; the job goes on without.
-          try? await database.setDetail("pulling image \(job.request.image)", of: job.id)
-        }
-      }
-    }
-    try await failing(.containerFailed) {
-      let environment = try await tracking.environment(of: attempt, of: job)
-      try FileManager.default.createDirectory(
-        atPath: files.logDirectory(of: job.id), withIntermediateDirectories: true)
-      try await podman.start(
-        ContainerSpecification(
-          job: job, attempt: attempt, environment: environment, files: files, mount: storage.mount, overlay: overlay,
-          masked: configuration.maskedPaths + [configuration.directory]))
-    }
-    return digest
-  }
-
-  /// What a container's init process wrote where it could not run the command; it ends with 1 then, as
-  /// many commands do. nil: it ran.
-  private func startFailure(of attempt: Attempt) throws -> String? {
-    let log = ContainerLogFile(path: files.log(of: attempt.job, attempt: attempt.number))
-    let lines = try log.read()
-    let complaint = "failed to exec pid1: "
-    guard lines.count == 1, lines[0].text.hasPrefix("ERROR (catatonit:"),
-      let range = lines[0].text.firstRange(of: complaint)
-    else { return nil }
-    return String(lines[0].text[range.upperBound...])
-  }
-
-  private func failing<Value>(_ reason: JobReason, _ body: () async throws -> Value) async throws -> Value {
-    do {
-      return try await body()
-    } catch {
-      throw StartFailure(reason: reason, cause: error)
     }
   }
 
@@ -201,11 +131,15 @@ struct JobRunner: Sendable {
   // MARK: Ending
 
   /// How an attempt ended that began before the host was restarted; nil: it had not begun to run.
-  private func endBeforeBoot(_ attempt: Attempt, _ job: Job) async throws -> AttemptEnd? {
-    guard attempt.state != .starting else { return nil }
+  func endBeforeBoot(_ attempt: Attempt, _ job: Job) async throws -> AttemptEnd? {
+    // The monitor makes the log before the command begins.
+    guard attempt.state != .starting || access(files.log(of: attempt.job, attempt: attempt.number), F_OK) == 0 else {
+      return nil
+    }
     if case .ended(let exitCode, let outOfMemory, let time)? = try await podman.status(of: attempt.container)?.phase,
       time > attempt.createdAt
     {
+      if attempt.state == .starting { _ = try await database.attemptRuns(attempt, startedAt: time) }
       return Self.end(
         of: .ended(exitCode: exitCode, outOfMemory: outOfMemory, at: time), memoryBytes: job.request.memoryBytes)
     }

@@ -4,6 +4,7 @@ import FoundationEssentials
 import GPUs
 import JobStates
 import Logging
+public import Secrets
 
 /// Where the job service keeps its files, and what jobs must not see.
 public struct JobConfiguration: Sendable {
@@ -11,31 +12,48 @@ public struct JobConfiguration: Sendable {
   public var directory: String
   /// Directories that are empty in a job on the host's root file system: state, keys, sockets.
   public var maskedPaths: [String]
+  /// Names the time since this host was started.
+  public var bootID: String
+  /// The most bytes of a disk that an attempt's log takes; of a longer one the middle is left out.
+  public var logLimit: Int64 = 256 << 20
+  /// Called after each step of an attempt. What it throws ends the runner there, as the daemon's end would.
+  public var reached: (@Sendable (JobStep) async throws -> Void)?
 
-  public init(directory: String, maskedPaths: [String]) {
+  public init(
+    directory: String, maskedPaths: [String], bootID: String = Containers.bootID(),
+    reached: (@Sendable (JobStep) async throws -> Void)? = nil
+  ) {
     self.directory = directory
     self.maskedPaths = maskedPaths
+    self.bootID = bootID
+    self.reached = reached
   }
 }
 
 /// Jobs from submission to removal.
 public actor JobService {
-  private let database: ControlDatabase
-  private let files: JobFiles
-  private let podman: Podman
+  let database: ControlDatabase
+  let files: JobFiles
+  let podman: Podman
   private let gpus: [GPU]
   private let storage: any JobStorage
-  private let runner: JobRunner
+  let runner: JobRunner
   private let hostResources: Resources
-  private let logger: Logger
+  let secrets: SecretService
+  let configuration: JobConfiguration
+  let logger: Logger
   /// Jobs whose attempt runs in a task of this process.
-  private var running: Set<String> = []
+  var running: Set<String> = []
   private var isDraining = false
+  /// Looks at the queue again when the next delay is over.
+  var alarm: Task<Void, any Error>?
 
   public init(
     configuration: JobConfiguration, database: ControlDatabase, podman: Podman, gpus: [GPU],
-    storage: any JobStorage, tracking: any JobTracking, logger: Logger
+    storage: any JobStorage, tracking: any JobTracking, secrets: SecretService, logger: Logger
   ) {
+    self.secrets = secrets
+    self.configuration = configuration
     self.database = database
     self.podman = podman
     self.gpus = gpus
@@ -45,16 +63,19 @@ public actor JobService {
     hostResources = .ofHost(gpus: gpus.count)
     runner = JobRunner(
       configuration: configuration, database: database, podman: podman, storage: storage, tracking: tracking,
-      logger: logger)
+      logger: logger, secrets: secrets)
   }
 
   // MARK: Running
 
   /// Picks up what an earlier daemon left, then runs jobs until it is cancelled. Containers outlive it.
   public func run() async throws {
-    if podman.host.canRunContainers { try await removeLeftovers() }
+    let orphans = podman.host.canRunContainers ? try await removeLeftovers() : []
     try await withThrowingDiscardingTaskGroup { group in
       defer { group.cancelAll() }
+      group.addTask { await self.end(orphans: orphans) }
+      group.addTask { try await self.compressLogs() }
+      group.addTask { try await self.limitLogs() }
       group.addTask { try await self.remindOfSealing() }
       for await _ in database.watchChanges() {
         try await sealRemaining()
@@ -105,7 +126,7 @@ public actor JobService {
     }
     guard podman.host.canRunContainers, !isDraining else { return attempts }
 
-    let queue = unfinished.filter { $0.state == .queued }
+    let queue = try await ready(unfinished.filter { $0.state == .queued })
     let taken = unfinished.filter { $0.state.isActive }.map { Resources($0.request) }
     let free = taken.reduce(hostResources) { $0.less($1) }
     for index in schedule(queue: queue.map { Resources($0.request) }, free: free) {
@@ -113,25 +134,12 @@ public actor JobService {
       let leased = Set(try await database.gpuLeases().map(\.gpu))
       let chosen = gpus.map(\.uuid).filter { !leased.contains($0) }.prefix(job.request.gpus)
       guard chosen.count == job.request.gpus, !running.contains(job.id),
-        let attempt = try await database.beginAttempt(of: job.id, gpus: Array(chosen), bootID: bootID())
+        let attempt = try await database.beginAttempt(of: job.id, gpus: Array(chosen), bootID: configuration.bootID)
       else { continue }
       running.insert(job.id)
       attempts.append(attempt)
     }
     return attempts
-  }
-
-  /// Removes containers and overlays of attempts that have ended, which an earlier daemon had no time to.
-  private func removeLeftovers() async throws {
-    var needed: Set<String> = []
-    for job in try await database.unfinishedJobs() where job.state.isActive {
-      needed.insert(try await database.attempt(job.attempt, of: job.id).container)
-    }
-    let containers = try await podman.containers(label: instanceLabel, value: files.directory)
-    let overlays = (try? FileManager.default.contentsOfDirectory(atPath: files.overlays)) ?? []
-    for container in Set(containers + overlays).subtracting(needed) {
-      try await runner.clean(after: container)
-    }
   }
 
   /// Seals artifacts of jobs that ended while the storage daemon could not be reached.
@@ -165,7 +173,12 @@ public actor JobService {
   ///   never run at once on this host.
   public func submit(_ requests: [JobRequest], ids: [String]? = nil) async throws -> [Job] {
     precondition(ids == nil || ids?.count == requests.count, "an identifier for each job")
-    for request in requests { try check(request, host: hostResources) }
+    for request in requests {
+      try check(request, host: hostResources)
+      _ = try await JobSecrets(of: request, from: secrets)
+      if let secret = request.registrySecret { _ = try await secrets.value(of: secret, for: request.project) }
+      for dependency in request.dependsOn ?? [] { _ = try await database.job(dependency.job) }
+    }
     try check(groupsOf: requests, host: hostResources)
     guard podman.host.canRunContainers else {
       let causes = podman.host.findings.filter { $0.level == .failure }.map(\.message)
@@ -245,13 +258,13 @@ public actor JobService {
   }
 
   /// What a job wrote, oldest first; with `follow` until it ends, else until now.
-  /// - Parameters:
-  ///   - attempt: only this one; nil: the last one, and with `follow` each that comes after.
-  ///   - tail: begin this many lines before the end; nil: at the beginning.
-  public nonisolated func logs(
-    of job: String, attempt: Int? = nil, follow: Bool = false, tail: Int? = nil
-  ) -> JobLog {
-    JobLog(database: database, files: files, job: job, attempt: attempt, follow: follow, tail: tail)
+  public nonisolated func logs(of job: String, follow: Bool) -> JobLog {
+    logs(of: job, JobLogSelection(follow: follow))
+  }
+
+  /// What a job wrote, oldest first.
+  public nonisolated func logs(of job: String, _ selection: JobLogSelection = JobLogSelection()) -> JobLog {
+    JobLog(database: database, secrets: secrets, files: files, job: job, selection: selection)
   }
 
   /// Events after the one with this number, oldest first; with `follow` without end.

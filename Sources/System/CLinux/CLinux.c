@@ -97,3 +97,9 @@ ssize_t cairn_copy_file_range(int from, int to, size_t count) {
 }
 
 int cairn_syncfs(int fd) { return syncfs(fd); }
+
+int cairn_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int cairn_pidfd_send_signal(int pidfd, int signal) {
+  return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}

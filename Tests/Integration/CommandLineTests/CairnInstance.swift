@@ -27,7 +27,7 @@ final class CairnInstance {
   /// Where it listens for TCP, if it does.
   let port: UInt16?
   var socket: String { directory + "/run/cairn.sock" }
-  private var daemonLog: String { directory + "/daemons.log" }
+  var daemonLog: String { directory + "/daemons.log" }
 
   /// Runs `body` with a new Cairn; throws what it throws, with the log.
   /// - Parameter listens: also for TCP, at ``port``.

@@ -5,6 +5,7 @@ import Glibc
 import JobStates
 import Jobs
 import Logging
+import Secrets
 import Subprocess
 import Synchronization
 import Testing
@@ -16,11 +17,16 @@ final class Workbench: Sendable {
   let jobs: JobService
   let podman: Podman
   let storage: DirectoryStorage
+  let secrets: SecretService
   let tracking = RememberedTracking()
   private let runs: Task<Void, any Error>
 
   /// - Parameter directory: of an earlier one, to go on where it was left.
-  init(directory: String? = nil, masking masked: [String] = []) async throws {
+  /// - Parameter reached: called after each step of an attempt.
+  init(
+    directory: String? = nil, masking masked: [String] = [], bootID: String = Containers.bootID(),
+    reached: (@Sendable (JobStep) async throws -> Void)? = nil
+  ) async throws {
     try #require(geteuid() == 0, "container tests start containers and mounts: run them as root")
     let directory = directory ?? "/tmp/cairn-containers.\(UUID().uuidString.lowercased())"
     self.directory = directory
@@ -29,9 +35,11 @@ final class Workbench: Sendable {
     try #require(podman.host.canRunContainers, "podman can run no containers here: \(podman.host.findings)")
     try FileManager.default.createDirectory(atPath: directory + "/control", withIntermediateDirectories: true)
     database = try ControlDatabase(path: directory + "/control/control.db")
+    secrets = SecretService(database: database, box: SecretBox(keyPath: directory + "/control/secrets.key"))
     let jobs = JobService(
-      configuration: JobConfiguration(directory: directory + "/control", maskedPaths: masked), database: database,
-      podman: podman, gpus: [], storage: storage, tracking: tracking, logger: Logger(label: "test"))
+      configuration: JobConfiguration(
+        directory: directory + "/control", maskedPaths: masked, bootID: bootID, reached: reached), database: database,
+      podman: podman, gpus: [], storage: storage, tracking: tracking, secrets: secrets, logger: Logger(label: "test"))
     self.jobs = jobs
     runs = Task { try await jobs.run() }
   }
@@ -88,10 +96,11 @@ final class Workbench: Sendable {
 
 /// Runs `body` with a workbench that is cleared away afterwards, whatever happens.
 /// - Parameter directory: of an earlier one, to go on where it was left.
-func withWorkbench(at directory: String? = nil, masking masked: [String] = [], _ body: (Workbench) async throws -> Void)
-  async throws
-{
-  let bench = try await Workbench(directory: directory, masking: masked)
+func withWorkbench(
+  at directory: String? = nil, masking masked: [String] = [], bootID: String = Containers.bootID(),
+  _ body: (Workbench) async throws -> Void
+) async throws {
+  let bench = try await Workbench(directory: directory, masking: masked, bootID: bootID)
   do {
     try await body(bench)
   } catch {

@@ -12,8 +12,8 @@ struct ContainerLogTests {
     let lines = parse("1970-01-01T00:00:01.5+00:00 stdout F a b  c\n2026-11-23T07:18:57.783099596+01:00 stderr F \n")
     #expect(
       lines == [
-        LogLine(time: 1_500_000_000, stream: .stdout, text: "a b  c"),
-        LogLine(time: 1_795_414_737_783_099_596, stream: .stderr, text: ""),
+        LogLine(time: 1_500_000_000, stream: .stdout, text: "a b  c", end: 44),
+        LogLine(time: 1_795_414_737_783_099_596, stream: .stderr, text: "", end: 90),
       ])
   }
 
@@ -50,6 +50,36 @@ struct ContainerLogTests {
   @Test func `a line that never ends is handed out in pieces`() {
     let record = "1970-01-01T00:00:00Z stdout P " + String(repeating: "x", count: 600_000) + "\n"
     #expect(parse(record + record + record).map(\.text.count) == [1_200_000, 600_000])
+  }
+
+  @Test(arguments: [
+    ("10%\r50%\r100%", "100%"), ("\r10%\r", "10%"), ("done\r", "done"), ("a\r\r\r", "a"), ("\r\r", ""), ("", ""),
+  ])
+  func `a progress bar comes as what it showed last`(text: String, shown: String) {
+    #expect(parse("1970-01-01T00:00:00Z stderr F \(text)\n").map(\.text) == [shown])
+    // And so in pieces of any size.
+    let pieces = text.map { "1970-01-01T00:00:00Z stderr P \($0)\n" }.joined()
+    #expect(parse(pieces + "1970-01-01T00:00:00Z stderr F \n").map(\.text) == [shown])
+  }
+
+  @Test func `a progress bar of any length takes no more memory than what it shows`() {
+    let bar = (0..<20_000).map {
+      "1970-01-01T00:00:00Z stderr P \r \($0) of 20000 [\(String(repeating: "#", count: 60))]\n"
+    }
+    var parser = ContainerLogParser()
+    #expect(parser.parse(Array(bar.joined().utf8)) == [])
+    #expect(parser.finish().map { $0.text.hasPrefix(" 19999 of") } == [true])
+  }
+
+  @Test func `what was taken out is told once, and what comes after it is whole`() {
+    var parser = ContainerLogParser()
+    let record = { (text: String) in Array("1970-01-01T00:00:00Z stdout F \(text)\n".utf8) }
+    var lines = parser.parse(record("head") + [UInt8](repeating: 0, count: 100))
+    lines += parser.parse(record("tail"), at: 1000)
+    lines += parser.parse(record("end"))
+    #expect(lines.map(\.text).first == "head" && lines.map(\.text).suffix(2) == ["tail", "end"])
+    #expect(lines.count == 4 && lines[1].text.contains("bytes are left out here"))
+    #expect(lines.map(\.end) == [35, 1035, 1035, 1069])
   }
 
   @Test(arguments: [

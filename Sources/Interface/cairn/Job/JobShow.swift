@@ -25,6 +25,15 @@ struct JobShow: AsyncParsableCommand {
         ("workspace", job.workspaceSnapshot.map { "snapshot \($0)" }),
         ("timeout", job.timeoutSeconds.map { describe(nanoseconds: Int64($0) * 1_000_000_000) }),
         ("retries", job.retries == 0 ? nil : "\(job.retries)"),
+        ("depends on", job.dependsOn?.map { "\($0.job) (\($0.condition.rawValue))" }.joined(separator: ", ")),
+        ("secrets", job.secrets?.map { "\($0.name) as \($0.variable ?? $0.file ?? "")" }.joined(separator: ", ")),
+        ("image id", job.pinnedImage?.id), ("repeats", job.rerunOf),
+        ("not before", job.notBeforeNanoseconds.map(describe(time:))),
+        (
+          "reached at",
+          details.attempts.last?.ports?.map { "\($0.address):\($0.host ?? $0.container) -> \($0.container)" }
+            .joined(separator: ", ")
+        ),
         ("created", describe(time: job.createdNanoseconds)),
         ("started", job.startedNanoseconds.map(describe(time:))),
         ("ended", job.endedNanoseconds.map(describe(time:))),

@@ -68,23 +68,8 @@ struct JobFollower: Sendable {
   }
 
   private func follow() async throws -> Job {
-    var place = LogPlace()
-    var lastSeen = ContinuousClock.now
-    while true {
-      do {
-        place.begin()
-        try await client.logs(of: job, follow: true) { line in
-          lastSeen = .now
-          if place.isNew(line) { try print(line) }
-        }
-        return try await client.wait(for: job)
-      } catch let error as HTTPClientError {
-        guard error.isWorthRetry, lastSeen.duration(to: .now) < Self.patience else { throw error }
-        try await Task.sleep(for: .milliseconds(500))
-        // A daemon that answers again gets its whole time again.
-        if (try? await client.information()) != nil { lastSeen = .now }
-      }
-    }
+    try await LogFollower(client: client, job: job).run(print)
+    return try await client.wait(for: job)
   }
 
   private func print(_ line: LogLine) throws {
@@ -92,34 +77,38 @@ struct JobFollower: Sendable {
   }
 }
 
-/// Where in a job's log the follower is, so that after a new connection nothing is printed twice.
-struct LogPlace {
-  /// Of the last line that was printed.
-  private var time = Int64.min
-  /// Lines of that time that were printed, and that have come again since the connection was made.
-  private var printed = 0
-  private var seen = 0
-  private var isCatchingUp = false
+/// Follows a log to the job's end, and goes on where it was when a `cairnd` was restarted meanwhile.
+struct LogFollower: Sendable {
+  /// How long a daemon may be away.
+  private static let patience = Duration.seconds(60)
 
-  /// A new connection, which sends the log from its beginning.
-  mutating func begin() {
-    seen = 0
-    isCatchingUp = printed > 0
-  }
+  let client: CairnClient
+  let job: String
+  var attempt: Int?
+  var tail: Int?
+  var stream: LogLine.Stream?
 
-  mutating func isNew(_ line: LogLine) -> Bool {
-    if isCatchingUp {
-      if line.timeNanoseconds < time { return false }
-      if line.timeNanoseconds == time {
-        seen += 1
-        if seen <= printed { return false }
+  func run(_ body: (LogLine) throws -> Void) async throws {
+    var cursor: String?
+    var lastSeen = ContinuousClock.now
+    while true {
+      do {
+        try await client.logs(
+          of: job, follow: true, attempt: attempt, tail: cursor == nil ? tail : nil, stream: stream, after: cursor
+        ) { line in
+          lastSeen = .now
+          try body(line)
+          cursor = line.cursor
+        }
+        // A daemon that ends in good order ends its answers, too.
+        if try await client.job(job).job.state.isTerminal || attempt != nil { return }
+      } catch let error as HTTPClientError {
+        guard error.isWorthRetry, lastSeen.duration(to: .now) < Self.patience else { throw error }
+        try await Task.sleep(for: .milliseconds(500))
+        // A daemon that answers again gets its whole time again.
+        if (try? await client.information()) != nil { lastSeen = .now }
       }
-      // From here on all is new, even where the host's clock is set back.
-      isCatchingUp = false
     }
-    printed = line.timeNanoseconds == time ? printed + 1 : 1
-    time = line.timeNanoseconds
-    return true
   }
 }
 

@@ -50,8 +50,7 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("How long an attempt may run, such as 2h; by default for ever.", valueName: "time"))
   var timeout: Seconds?
 
-  @Option(help: "How often a failed attempt is followed by another.")
-  var retries = 0
+  @OptionGroup var options: RunOptions
 
   @Flag(name: .shortAndLong, help: "Print the job's identifier and return.")
   var detach = false
@@ -62,7 +61,6 @@ struct RunCommand: AsyncParsableCommand {
   func validate() throws {
     if command.isEmpty { throw ValidationError("Give a command after `--`, such as: cairn run -- python train.py") }
     if gpus < 0 { throw ValidationError("--gpus must not be negative.") }
-    if retries < 0 { throw ValidationError("--retries must not be negative.") }
     if let cpus, !(cpus > 0 && cpus.isFinite) { throw ValidationError("--cpus must be above 0.") }
     if memory?.bytes == 0 { throw ValidationError("--memory must be above 0.") }
     if timeout?.seconds == 0 { throw ValidationError("--timeout must be above 0.") }
@@ -77,12 +75,13 @@ struct RunCommand: AsyncParsableCommand {
     // Asked first, so that a daemon that is not there is found out before a large tree is read.
     _ = try await client.information()
     let snapshot = workspace == "none" ? nil : try await upload(to: client)
-    let job = try await client.submit(
-      NewJob(
-        project: project, directory: directory, name: name, image: image, command: command, environment: environment(),
-        gpus: gpus, cpus: cpus, memoryBytes: memory?.bytes, workspaceSnapshot: snapshot,
-        timeoutSeconds: timeout?.seconds, retries: retries, models: mountModel.isEmpty ? nil : mountModel,
-        git: workspace == "none" ? nil : GitDirectory.commit(in: try absolute(workspace))))
+    var wanted = NewJob(
+      project: project, directory: directory, name: name, image: image, command: command, environment: environment(),
+      gpus: gpus, cpus: cpus, memoryBytes: memory?.bytes, workspaceSnapshot: snapshot,
+      timeoutSeconds: timeout?.seconds, models: mountModel.isEmpty ? nil : mountModel,
+      git: workspace == "none" ? nil : GitDirectory.commit(in: try absolute(workspace)))
+    try options.apply(to: &wanted)
+    let job = try await client.submit(wanted)
     if detach {
       if output.json { try Terminal.print(json: job) } else { Terminal.print(job.id) }
       return

@@ -19,6 +19,9 @@ int cairn_die_with_parent(int signal);
 /// `environ`, which Swift takes for unsafe shared state: to be read while nobody calls setenv.
 char **cairn_environment(void);
 int cairn_syncfs(int fd);
+/// pidfd_open(2), with the descriptor closed on exec.
+int cairn_pidfd_open(pid_t pid);
+int cairn_pidfd_send_signal(int pidfd, int signal);
 /// copy_file_range(2) from and to the files' own positions.
 ssize_t cairn_copy_file_range(int from, int to, size_t count);
 /// pread(2) of what is in the page cache; EAGAIN where that is not all, EOPNOTSUPP where it can't be known.

@@ -1,0 +1,66 @@
+import Containers
+import ControlDatabase
+import JobStates
+import Secrets
+
+/// The values of a job's secrets.
+struct JobSecrets: Sendable {
+  /// By variable.
+  var environment: [String: String] = [:]
+  /// In the order of the job's request.
+  var files: [(path: String, value: [UInt8])] = []
+
+  /// - Throws: ``ControlError`` `notFound`, and `invalid` for a value that can't be one of a variable; `SecretError`.
+  init(of request: JobRequest, from secrets: SecretService) async throws {
+    for use in request.secrets ?? [] {
+      let value = try await secrets.value(of: use.name, for: request.project)
+      if let path = use.file { files.append((path, value)) }
+      if let variable = use.variable {
+        guard let text = String(validating: value, as: UTF8.self), ContainerSpecification.fitsFile(text) else {
+          throw ControlError(
+            .invalid, subject: use.name,
+            "secret \(use.name) has several lines or is no text, so it can't be a variable; give it as a file: "
+              + "--secret-file \(use.name)")
+        }
+        environment[variable] = text
+      }
+    }
+  }
+
+  var isEmpty: Bool { environment.isEmpty && files.isEmpty }
+
+  /// What a log must not show: each line of each value that is long enough not to stand there by chance.
+  var traces: [[UInt8]] {
+    let values = environment.values.map { Array($0.utf8) } + files.map(\.value)
+    return values.flatMap { $0.split(whereSeparator: { $0 == 10 || $0 == 13 }).map { Array($0) } }
+      .filter { $0.count >= 6 }
+  }
+}
+
+/// Refuses what can't be the way in which a job is given a secret.
+func check(_ secrets: [SecretUse]) throws {
+  guard secrets.count <= 100 else { throw ControlError(.invalid, subject: "secrets", "a job has 100 secrets at most") }
+  for places in [secrets.compactMap(\.variable), secrets.compactMap(\.file)] where Set(places).count < places.count {
+    throw ControlError(.invalid, subject: "secrets", "two secrets are to be at the same place")
+  }
+  for secret in secrets {
+    func refuse(_ message: String) -> ControlError { ControlError(.invalid, subject: secret.name, message) }
+    guard (secret.variable == nil) != (secret.file == nil) else {
+      throw refuse("secret \(secret.name) is given either as a variable or as a file")
+    }
+    if let variable = secret.variable, !isEnvironmentName(variable) {
+      throw refuse("\"\(variable)\" can't be a variable's name; give another: --secret \(secret.name):VARIABLE")
+    }
+    if let path = secret.file, !isPath(path) {
+      throw refuse("\"\(path)\" can't be a secret's file: use an absolute path without commas")
+    }
+  }
+}
+
+private func isPath(_ path: String) -> Bool {
+  let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+  // A comma would end the option in which podman is told of it.
+  return path.hasPrefix("/") && path.utf8.count < 1000 && parts.count > 1
+    && !parts.dropFirst().contains { $0.isEmpty || $0 == "." || $0 == ".." }
+    && !path.unicodeScalars.contains { $0.value < 32 || $0 == "," }
+}

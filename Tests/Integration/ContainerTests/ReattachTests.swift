@@ -1,0 +1,270 @@
+import Containers
+import ControlDatabase
+import FoundationEssentials
+import Glibc
+import JobStates
+import Jobs
+import Testing
+
+/// The control plane, podman, the monitor or the container ends at every step: no job is lost, run twice or stuck.
+@Suite(.serialized)
+struct ReattachTests {
+  /// Tells each time that it runs, and waits for long enough that the runner's steps lie before its end.
+  private static let script = "echo begun; echo x >> /artifacts/runs; sleep 0.5; echo done; echo late >&2; exit 3"
+
+  @Test(arguments: JobStep.allCases)
+  func `a control plane that ends after any step is followed by one that goes on`(step: JobStep) async throws {
+    let job: Job
+    let directory: String
+    do {
+      let (stops, stop) = AsyncStream.makeStream(of: Void.self)
+      let first = try await Workbench { reached in
+        guard reached == step else { return }
+        stop.yield()
+        // Until the daemon's end.
+        try await Task.sleep(for: .seconds(3600))
+      }
+      directory = first.directory
+      job = try await first.submit(Self.script) { $0.secrets = nil }
+      for await _ in stops { break }
+      await first.leave()
+    }
+    try await withWorkbench(at: directory) { second in try await second.expectOneRun(of: job) }
+  }
+
+  @Test(arguments: JobStep.allCases)
+  func `a host that restarts after any step leaves jobs that run once or are lost`(step: JobStep) async throws {
+    let job: Job
+    let directory: String
+    do {
+      let (stops, stop) = AsyncStream.makeStream(of: Void.self)
+      let first = try await Workbench(bootID: "the first") { reached in
+        guard reached == step else { return }
+        stop.yield()
+        try await Task.sleep(for: .seconds(3600))
+      }
+      directory = first.directory
+      // What had begun runs no further than the restart.
+      job = try await first.submit("echo x >> /artifacts/runs; sleep 1000")
+      if ![.containerEnded, .runsClosed, .artifactsSealed, .recorded, .cleaned].contains(step) {
+        for await _ in stops { break }
+      } else {
+        try await first.waitUntilRunning(job)
+      }
+      await first.leave()
+      try await first.crash(job)
+    }
+    try await withWorkbench(at: directory, bootID: "the second") { second in
+      if [.begun, .volumesMade, .rootMade, .secretsMade].contains(step) {
+        try await second.waitUntilRunning(job)
+        _ = try await second.jobs.stop(job.id, grace: 0)
+        #expect(try await second.jobs.wait(for: job.id).state == .stopped)
+      } else {
+        let end = try await second.jobs.wait(for: job.id)
+        #expect(end.state == .lost && end.reason == .hostRestarted, "\(end)")
+      }
+      #expect(try second.runs(of: job) <= 1)
+      try await second.expectNothingLeft(of: job)
+    }
+  }
+
+  @Test(arguments: 0..<16)
+  func `podman is killed in the middle of starting a job, which runs once all the same`(moment: Int) async throws {
+    try await withWorkbench { bench in
+      let job = try await bench.submit(Self.script)
+      for await _ in bench.database.watchChanges() {
+        if try await bench.database.job(job.id).state != .queued { break }
+      }
+      // From before it is called to after it has returned; each run finds other moments.
+      let delay = Duration.milliseconds(moment * 30 + Int.random(in: 0..<30))
+      try await Task.sleep(for: delay)
+      let killed = kill("podman", with: "cairn-\(job.id)-1")
+      print("\(killed) podman killed after \(delay)")
+      try await bench.expectOneRun(of: job)
+    }
+  }
+
+  @Test func `podman is killed again and again, whatever it does, and jobs run once all the same`() async throws {
+    try await withWorkbench { bench in
+      var submitted: [Job] = []
+      for _ in 0..<4 { submitted.append(try await bench.submit(Self.script)) }
+      let jobs = submitted
+      let killer = Task {
+        while !Task.isCancelled {
+          try await Task.sleep(for: .milliseconds(Int.random(in: 100..<1500)))
+          for job in jobs { kill("podman", with: "cairn-\(job.id)-1") }
+        }
+      }
+      try await Task.sleep(for: .seconds(10))
+      killer.cancel()
+      _ = await killer.result
+      for job in jobs { try await bench.expectOneRun(of: job) }
+    }
+  }
+
+  @Test func `a start that podman had not noted when it was killed is found out, with its exit code`() async throws {
+    try await withUnnotedStart(of: Self.script) { bench, job in
+      try await bench.expectOneRun(of: job)
+    }
+  }
+
+  @Test func `a job whose start podman had not noted can be stopped`() async throws {
+    try await withUnnotedStart(of: "trap 'exit 9' TERM; echo begun; while :; do sleep 0.05; done") { bench, job in
+      try await bench.waitUntilRunning(job)
+      // Until it is waited for: an exit code that nobody waits for is lost with podman's note.
+      try await Task.sleep(for: .seconds(1))
+      _ = try await bench.jobs.stop(job.id, grace: 20)
+      let end = try await bench.jobs.wait(for: job.id)
+      #expect(end.state == .stopped && end.exitCode == 9, "\(end)")
+      try await bench.expectNothingLeft(of: job)
+    }
+  }
+
+  @Test func `a job whose first process is killed has failed by that signal`() async throws {
+    try await withWorkbench { bench in
+      let job = try await bench.submit("echo begun; exec sleep 1000")
+      try await bench.waitUntilRunning(job)
+      let status = try #require(try await bench.podman.status(of: "cairn-\(job.id)-1"))
+      #expect(try await bench.database.attempt(1, of: job.id).process?.pid == status.pid)
+      Glibc.kill(status.pid, SIGKILL)
+      let end = try await bench.jobs.wait(for: job.id)
+      #expect(end.state == .failed && end.reason == .signal && end.exitCode == 137, "\(end)")
+      try await bench.expectNothingLeft(of: job)
+    }
+  }
+
+  @Test func `a monitor that dies while there is no control plane makes a job lost, not stuck`() async throws {
+    let job: Job
+    let directory: String
+    do {
+      let first = try await Workbench()
+      directory = first.directory
+      job = try await first.submit("echo begun; exec sleep 1000") { $0.retries = 1 }
+      try await first.waitUntilRunning(job)
+      await first.leave()
+      try await first.crash(job)
+    }
+    try await withWorkbench(at: directory) { second in
+      for await _ in second.database.watchChanges() {
+        if try await second.database.job(job.id).attempt == 2 { break }
+      }
+      let attempt = try await second.database.attempt(1, of: job.id)
+      #expect(attempt.state == .lost && attempt.exitCode == nil, "\(attempt)")
+    }
+  }
+
+  @Test func `a container that no record tells of is ended gently, and its log stays`() async throws {
+    let job: Job
+    let directory: String
+    do {
+      let first = try await Workbench()
+      directory = first.directory
+      job = try await first.submit("trap 'echo saved; exit 0' TERM; echo begun; while :; do sleep 0.05; done")
+      try await first.waitUntilRunning(job)
+      for try await line in first.jobs.logs(of: job.id, follow: true) where line.text == "begun" { break }
+      await first.leave()
+      // As if the database came from a copy of the day before.
+      _ = try await shell("rm -f \(directory)/control/control.db*")
+    }
+    try await withWorkbench(at: directory) { second in
+      while try await second.podman.status(of: "cairn-\(job.id)-1") != nil {
+        try await Task.sleep(for: .milliseconds(50))
+      }
+      let log = try String(contentsOfFile: "\(directory)/control/logs/\(job.id)/1.log", encoding: .utf8)
+      #expect(log.contains("begun") && log.contains("saved"))
+      try await second.expectNothingLeft(of: job)
+    }
+  }
+}
+
+extension Workbench {
+  /// How often the job's command has begun.
+  func runs(of job: Job) throws -> Int {
+    let file = "\(storage.mount)/artifacts/tests/\(job.id)/runs"
+    guard FileManager.default.fileExists(atPath: file) else { return 0 }
+    return try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n").count
+  }
+
+  func expectOneRun(of job: Job) async throws {
+    let end = try await jobs.wait(for: job.id)
+    #expect(end.state == .failed && end.exitCode == 3 && end.attempt == 1, "\(end)")
+    #expect(try runs(of: job) == 1)
+    #expect(try await Set(log(of: job)) == ["begun", "done", "late"])
+    #expect(storage.isSealed(end))
+    try await expectNothingLeft(of: job)
+  }
+
+  func expectNothingLeft(of job: Job) async throws {
+    let deadline = ContinuousClock.now + .seconds(20)
+    // The end is written before what is left is cleared away.
+    while try await !leftovers(of: job).isEmpty, .now < deadline { try await Task.sleep(for: .milliseconds(50)) }
+    #expect(try await leftovers(of: job) == [])
+  }
+
+  private func leftovers(of job: Job) async throws -> [String] {
+    try await shell(
+      """
+      podman ps --all --format '{{.Names}}' | grep cairn-\(job.id) || true
+      pgrep --exact --list-name --full '[^ ]*conmon .*cairn-\(job.id).*' || true
+      grep -o '[^ ]*cairn-\(job.id)[^ ]*' /proc/self/mountinfo || true
+      ls -d \(directory)/control/*.env \(directory)/control/overlays/*\(job.id)* \
+        \(directory)/control/secrets/*\(job.id)* 2>/dev/null || true
+      """)
+  }
+
+  /// Ends a job's processes as a power cut would: nobody is told.
+  func crash(_ job: Job) async throws {
+    let container = "cairn-\(job.id)-1"
+    let status = try await podman.status(of: container)
+    kill("conmon", with: container)
+    if let pid = status?.pid, pid > 0 { Glibc.kill(pid, SIGKILL) }
+    _ = try await shell("umount \(directory)/control/overlays/\(container)/root 2>/dev/null || true")
+    while let pid = status?.pid, pid > 0, Glibc.kill(pid, 0) == 0 { try await Task.sleep(for: .milliseconds(10)) }
+  }
+}
+
+/// Ends all processes of this program that have this word on their command line, and tells how many they were.
+@discardableResult
+private func kill(_ program: String, with word: String) -> Int {
+  let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+  return names.compactMap { Int32($0) }.count { pid in
+    let text = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()
+    let words = text.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    guard words.first?.split(separator: "/").last == program[...], words.contains(word) else { return false }
+    return Glibc.kill(pid, SIGKILL) == 0
+  }
+}
+
+/// Runs `body` with a job whose container was started by a podman that ended before it had noted so: what the runtime
+/// has started podman takes for merely prepared.
+private func withUnnotedStart(of script: String, _ body: (Workbench, Job) async throws -> Void) async throws {
+  let job: Job
+  let directory: String
+  do {
+    let (stops, stop) = AsyncStream.makeStream(of: Void.self)
+    let first = try await Workbench { reached in
+      guard reached == .secretsMade else { return }
+      stop.yield()
+      try await Task.sleep(for: .seconds(3600))
+    }
+    directory = first.directory
+    job = try await first.submit(script)
+    for await _ in stops { break }
+    await first.leave()
+    let container = "cairn-\(job.id)-1"
+    let runtime = try #require(first.podman.host.runtime)
+    _ = try await shell(
+      """
+      mkdir -p \(directory)/control/logs/\(job.id)
+      podman --runtime \(runtime) create --name \(container) --label io.cairn.instance=\(directory)/control --init \
+        --systemd false --network none --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 \
+        --log-driver k8s-file --log-opt path=\(directory)/control/logs/\(job.id)/1.log \
+        --volume \(directory)/mount/artifacts/tests/\(job.id):/artifacts --entrypoint '' \
+        --rootfs \(directory)/control/overlays/\(container)/root /bin/sh -c "\(script)"
+      podman --runtime \(runtime) init \(container)
+      \(runtime) start $(podman inspect --format '{{.Id}}' \(container))
+      """)
+    #expect(try await first.podman.status(of: container)?.phase == .created)
+  }
+  try await withWorkbench(at: directory) { try await body($0, job) }
+}
