@@ -9,3 +9,5 @@ typealias PlatformAttempt = Attempt
 typealias PlatformToken = Token
 typealias PlatformModelVersion = ModelVersion
 typealias PlatformNewModelVersion = NewModelVersion
+typealias PlatformNotebook = Notebook
+typealias PlatformNotebookSnapshot = NotebookSnapshot

@@ -18,7 +18,7 @@ struct Cairn: AsyncParsableCommand {
     version: "cairn \(cairnVersion)",
     subcommands: [
       RunCommand.self, JobCommand.self, ProjectCommand.self, ArtifactCommand.self, ModelCommand.self,
-      DeployCommand.self, VolumeCommand.self, StorageCommand.self, TokenCommand.self, GPUCommand.self,
+      DeployCommand.self, NotebookCommand.self, VolumeCommand.self, StorageCommand.self, TokenCommand.self, GPUCommand.self,
       SystemCommand.self,
     ])
 }

@@ -116,8 +116,10 @@ struct JobRunner: Sendable {
 
   private func start(_ job: Job, _ attempt: Attempt) async throws -> String? {
     try await failing(.storageFailed) {
-      try await storage.createArtifacts(project: job.project, job: job.id)
-      try await storage.createWorkspace(job: job.id, from: job.request.workspaceSnapshot)
+      if job.request.hasArtifacts { try await storage.createArtifacts(project: job.project, job: job.id) }
+      if job.request.hasWorkspace {
+        try await storage.createWorkspace(job: job.id, from: job.request.workspaceSnapshot)
+      }
     }
     var digest: String?
     var overlay: HostOverlay?
