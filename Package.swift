@@ -36,6 +36,9 @@ let system: [Target] = [
     dependencies: ["CLinux", "Linux", "Sockets", "Wire", .product(name: "Logging", package: "swift-log")],
     path: "Sources/System/HTTPService", swiftSettings: settings),
   .target(
+    name: "HTTPForwarding", dependencies: ["HTTPService", "UnixHTTP", "Wire"], path: "Sources/System/HTTPForwarding",
+    swiftSettings: settings),
+  .target(
     name: "Daemon", dependencies: ["CLinux", "Linux", .product(name: "Logging", package: "swift-log")],
     path: "Sources/System/Daemon", swiftSettings: settings),
   .target(
@@ -84,6 +87,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let platform: [Target] = [
   .target(name: "JobStates", path: "Sources/Platform/JobStates", swiftSettings: settings),
   .target(name: "Scheduler", dependencies: ["JobStates"], path: "Sources/Platform/Scheduler", swiftSettings: settings),
+  .target(name: "NotebookStates", path: "Sources/Platform/NotebookStates", swiftSettings: settings),
   .target(name: "Records", dependencies: ["Linux", grdb], path: "Sources/Platform/Records", swiftSettings: settings),
   .target(
     name: "ModelFormats", dependencies: ["CCrypto", "CLinux", "Linux", "Yams"], path: "Sources/Platform/ModelFormats",
@@ -102,7 +106,7 @@ let platform: [Target] = [
       .product(name: "SystemPackage", package: "swift-system"),
     ], path: "Sources/Platform/Webhooks", swiftSettings: settings),
   .target(
-    name: "ControlDatabase", dependencies: ["JobStates", "Linux", "Records", grdb],
+    name: "ControlDatabase", dependencies: ["JobStates", "Linux", "NotebookStates", "Records", grdb],
     path: "Sources/Platform/ControlDatabase",
     swiftSettings: settings),
   .target(
@@ -134,6 +138,13 @@ let platform: [Target] = [
     swiftSettings: settings),
   .target(name: "Searchers", path: "Sources/Platform/Searchers", swiftSettings: settings),
   .target(
+    name: "Notebooks",
+    dependencies: [
+      "CCrypto", "Containers", "ControlDatabase", "GPUs", "JobStates", "Jobs", "Linux", "NotebookStates", "UnixHTTP",
+      "Wire", logging,
+    ], path: "Sources/Platform/Notebooks",
+    resources: [.embedInCode("start_jupyter.py"), .embedInCode("start_tensorboard.py")], swiftSettings: settings),
+  .target(
     name: "Projects", dependencies: ["ControlDatabase"], path: "Sources/Platform/Projects", swiftSettings: settings),
 ]
 
@@ -144,7 +155,10 @@ let interface: [Target] = [
     name: "Workspace", dependencies: ["Chunks", "JobStates", "Linux"], path: "Sources/Interface/Workspace",
     swiftSettings: settings),
   .target(
-    name: "API", dependencies: ["DeploymentStates", "JobStates", "ModelFormats", "StorageAPI", "UnixHTTP", "Wire"],
+    name: "API",
+    dependencies: [
+      "DeploymentStates", "JobStates", "ModelFormats", "NotebookStates", "StorageAPI", "UnixHTTP", "Wire",
+    ],
     path: "Sources/Interface/API",
     swiftSettings: settings),
   .target(
@@ -166,22 +180,23 @@ let interface: [Target] = [
     name: "ControlAPI",
     dependencies: [
       "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlDatabase", "DeploymentStates",
-      "Deployments", "GPUs", "HTTPService", "HostChecks", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelFormats",
-      "ModelRepository", "Projects", "Secrets", "StorageAPI", "Tokens", "Tracker", "UnixHTTP", "WebPage", "Wire",
+      "Deployments", "GPUs", "HTTPForwarding", "HTTPService", "HostChecks", "JobStates", "Jobs", "Linux", "MLflowAPI",
+      "ModelFormats", "ModelRepository", "Notebooks", "Projects", "Secrets", "StorageAPI", "Tokens", "Tracker",
+      "UnixHTTP", "WebPage", "Wire",
     ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
   .executableTarget(
     name: "cairnd",
     dependencies: [
       "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon",
-      "Deployments", "GPUs", "HTTPService", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelRepository", "Projects",
-      "Secrets", "StorageAPI", "TensorBoard", "Tokens",
+      "Deployments", "GPUs", "HTTPService", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelRepository", "Notebooks",
+      "Projects", "Secrets", "StorageAPI", "TensorBoard", "Tokens",
       "Tracker", "UnixHTTP", "Webhooks", "Wire", argumentParser, logging,
     ], path: "Sources/Interface/cairnd", swiftSettings: settings),
   .executableTarget(
     name: "cairn",
     dependencies: [
       "API", "Chunks", "Configuration", "Containers", "Daemon", "DeploymentStates", "HostChecks", "JobStates", "Linux",
-      "ModelFormats", "StorageAPI", "UnixHTTP", "Wire", "Workspace", argumentParser,
+      "ModelFormats", "NotebookStates", "StorageAPI", "UnixHTTP", "Wire", "Workspace", argumentParser,
     ], path: "Sources/Interface/cairn", swiftSettings: settings),
 ]
 
@@ -217,6 +232,12 @@ let tests: [Target] = [
     name: "HTTPServiceTests",
     dependencies: ["HTTPService", "UnixHTTP", "Linux", "Wire", .product(name: "Logging", package: "swift-log")],
     path: "Tests/System/HTTPServiceTests", swiftSettings: settings),
+  .testTarget(
+    name: "HTTPForwardingTests",
+    dependencies: [
+      "HTTPForwarding", "HTTPService", "Linux", "Sockets", "UnixHTTP", "Wire",
+      .product(name: "Logging", package: "swift-log"),
+    ], path: "Tests/System/HTTPForwardingTests", swiftSettings: settings),
   .testTarget(
     name: "WireTests", dependencies: ["TestSupport", "Wire"], path: "Tests/System/WireTests", swiftSettings: settings),
   .testTarget(
@@ -283,6 +304,10 @@ let tests: [Target] = [
     name: "SecretsTests", dependencies: ["ControlDatabase", "Secrets", "TestSupport"],
     path: "Tests/Platform/SecretsTests", swiftSettings: settings),
   .testTarget(
+    name: "NotebooksTests",
+    dependencies: ["ControlDatabase", "Linux", "NotebookStates", "Notebooks", "TestSupport"],
+    path: "Tests/Platform/NotebooksTests", swiftSettings: settings),
+  .testTarget(
     name: "ModelFormatsTests", dependencies: ["ModelFormats", "Linux", "TestSupport"],
     path: "Tests/Platform/ModelFormatsTests", exclude: ["make-golden-files"], swiftSettings: settings),
   .testTarget(
@@ -294,7 +319,7 @@ let tests: [Target] = [
     dependencies: ["ModelRepository", "TestSupport", "Tracker", "Webhooks", logging],
     path: "Tests/Platform/WebhooksTests", swiftSettings: settings),
   .testTarget(
-    name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates", "Records"],
+    name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates", "NotebookStates", "Records"],
     path: "Tests/Platform/ControlDatabaseTests", swiftSettings: settings),
   .testTarget(
     name: "DeploymentsTests", dependencies: ["ControlDatabase", "DeploymentStates", "Deployments"],

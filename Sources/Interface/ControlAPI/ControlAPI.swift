@@ -6,6 +6,7 @@ public import Jobs
 import Linux
 public import MLflowAPI
 public import ModelRepository
+public import Notebooks
 public import Projects
 public import Secrets
 public import StorageAPI
@@ -28,13 +29,16 @@ public struct ControlAPI: Sendable {
   let tracker: Tracker
   let mlflow: MLflowAPI
   let deployments: DeploymentService
+  let notebooks: NotebookService
+  let tensorBoards: TensorBoardService
+  let servers: ServerProxy
   let started = ContinuousClock.now
 
   public init(
     configuration: Configuration, version: String, jobs: JobService, projects: ProjectService,
     models: ModelRepository, storage: StorageClient, secrets: SecretService, tokens: TokenService, tracker: Tracker,
-    mlflow: MLflowAPI,
-    deployments: DeploymentService
+    mlflow: MLflowAPI, deployments: DeploymentService, notebooks: NotebookService, tensorBoards: TensorBoardService,
+    passes: AccessPasses
   ) {
     self.configuration = configuration
     self.version = version
@@ -47,11 +51,20 @@ public struct ControlAPI: Sendable {
     self.tracker = tracker
     self.mlflow = mlflow
     self.deployments = deployments
+    self.notebooks = notebooks
+    self.tensorBoards = tensorBoards
+    servers = ServerProxy(notebooks: notebooks, tensorBoards: tensorBoards, passes: passes)
   }
 
   /// The routes of the Unix socket, whose users are trusted.
   public var router: Router {
-    var routes = Routes(Router { try await mlflow.reply(to: $0, from: Caller()) })
+    var routes = Routes(
+      Router { request in
+        guard let subject = ServerProxy.Subject(request) else {
+          return try await mlflow.reply(to: request, from: Caller())
+        }
+        return try await servers.reply(to: request, for: subject, isTrusted: true) { _ in true }
+      })
     addJobRoutes(to: &routes)
     addProjectRoutes(to: &routes)
     addArtifactRoutes(to: &routes)
@@ -62,6 +75,7 @@ public struct ControlAPI: Sendable {
     addTokenRoutes(to: &routes)
     addSecretRoutes(to: &routes)
     addDeploymentRoutes(to: &routes)
+    addNotebookRoutes(to: &routes)
     return routes.router
   }
 
@@ -69,7 +83,7 @@ public struct ControlAPI: Sendable {
   public var door: Router {
     Door(
       rule: configuration.control.authentication == .none ? .open(router) : .anyToken(router), tokens: tokens,
-      mlflow: mlflow, serving: configuration.deployments.listen.map { "http://\($0)" }
+      mlflow: mlflow, serving: configuration.deployments.listen.map { "http://\($0)" }, servers: servers
     ).router
   }
 }

@@ -1,5 +1,4 @@
 import ControlDatabase
-import FoundationEssentials
 public import HTTPService
 public import MLflowAPI
 public import Tokens
@@ -26,9 +25,12 @@ public struct Door: Sendable {
   private let mlflow: MLflowAPI
   /// Where deployments are served, as `http://127.0.0.1:7071`; nil: nowhere by TCP.
   private let serving: String?
+  /// nil: it leads to no servers in jobs.
+  private let servers: ServerProxy?
 
-  public init(rule: Rule, tokens: TokenService, mlflow: MLflowAPI, serving: String?) {
+  public init(rule: Rule, tokens: TokenService, mlflow: MLflowAPI, serving: String?, servers: ServerProxy? = nil) {
     self.serving = serving
+    self.servers = servers
     self.rule = rule
     self.tokens = tokens
     self.mlflow = mlflow
@@ -44,6 +46,7 @@ public struct Door: Sendable {
     if MLflowAPI.isForWebPage(request) { return page(request) }
     // The proxy's to answer, and to ask for what the deployment wants to see.
     if request.path.first == "serve", let serving { return redirect(to: serving + request.target, status: 307) }
+    if let servers, let subject = ServerProxy.Subject(request) { return try await reply(to: request, servers, subject) }
     let isOurs = request.path.first == "v1"
     if case .open(let everything) = rule {
       guard Self.isFromHere(request) else {
@@ -53,7 +56,7 @@ public struct Door: Sendable {
       }
       return isOurs ? try await everything.reply(to: request) : try await mlflow.reply(to: request, from: Caller())
     }
-    guard let secret = secret(request) else {
+    guard let secret = ShownToken.secret(request) else {
       return refusal(
         isOurs, status: 401,
         "This address needs a token: `cairn token create` prints one. For MLflow, put it into MLFLOW_TRACKING_TOKEN.")
@@ -69,6 +72,18 @@ public struct Door: Sendable {
     }
     let attempt = token.job.map { Caller.Attempt(job: $0, number: token.attempt ?? 0) }
     return try await mlflow.reply(to: request, from: Caller(project: token.project, attempt: attempt))
+  }
+
+  /// A notebook is as powerful as the jobs that its owner may start: a project's token, which starts none, opens none.
+  private func reply(
+    to request: Request, _ servers: ServerProxy, _ subject: ServerProxy.Subject
+  ) async throws -> Reply {
+    var isOpen = false
+    if case .open = rule { isOpen = Self.isFromHere(request) }
+    return try await servers.reply(to: request, for: subject, isTrusted: isOpen) { secret in
+      guard let token = try await tokens.token(of: secret) else { return false }
+      return token.project == nil && token.job == nil
+    }
   }
 
   private func page(_ request: Request) -> Reply {
@@ -88,23 +103,6 @@ public struct Door: Sendable {
   private func isTaken(_ token: Token) -> Bool {
     if case .tokensOfJobs = rule { return token.job != nil }
     return true
-  }
-
-  /// MLflow's clients send a token as it is, or as the password of a user.
-  private func secret(_ request: Request) -> String? {
-    guard let header = request.header("Authorization") else { return nil }
-    let parts = header.split(separator: " ", maxSplits: 1)
-    guard parts.count == 2 else { return nil }
-    switch parts[0].lowercased() {
-    case "bearer": return String(parts[1].trimming(while: { $0 == " " }))
-    case "basic":
-      guard let data = Data(base64Encoded: String(parts[1])), let pair = String(validating: data, as: UTF8.self),
-        let colon = pair.firstIndex(of: ":")
-      else { return nil }
-      let password = pair[pair.index(after: colon)...]
-      return password.isEmpty ? String(pair[..<colon]) : String(password)
-    default: return nil
-    }
   }
 
   private func refusal(_ isOurs: Bool, status: Int, _ message: String) -> Reply {
@@ -133,13 +131,5 @@ public struct Door: Sendable {
   private static func name(ofHost host: String) -> String {
     if host.hasPrefix("[") { return String(host.prefix { $0 != "]" }) + "]" }
     return String(host.prefix { $0 != ":" })
-  }
-}
-
-extension Substring {
-  fileprivate func trimming(while isUnwanted: (Character) -> Bool) -> Substring {
-    var rest = drop(while: isUnwanted)
-    while let last = rest.last, isUnwanted(last) { rest.removeLast() }
-    return rest
   }
 }

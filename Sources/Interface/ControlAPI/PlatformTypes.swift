@@ -10,3 +10,5 @@ typealias PlatformSecret = Secret
 typealias PlatformToken = Token
 typealias PlatformModelVersion = ModelVersion
 typealias PlatformNewModelVersion = NewModelVersion
+typealias PlatformNotebook = Notebook
+typealias PlatformNotebookSnapshot = NotebookSnapshot

@@ -18,8 +18,8 @@ struct Cairn: AsyncParsableCommand {
     version: "cairn \(cairnVersion)",
     subcommands: [
       RunCommand.self, JobCommand.self, ProjectCommand.self, ArtifactCommand.self, ModelCommand.self,
-      DeployCommand.self, VolumeCommand.self, StorageCommand.self, TokenCommand.self, SecretCommand.self,
-      GPUCommand.self,
+      DeployCommand.self, NotebookCommand.self, VolumeCommand.self, StorageCommand.self, TokenCommand.self,
+      SecretCommand.self, GPUCommand.self,
       SystemCommand.self,
     ])
 }

@@ -13,6 +13,7 @@ import Linux
 import Logging
 import MLflowAPI
 import ModelRepository
+import Notebooks
 import Projects
 import Secrets
 import StorageAPI
@@ -83,18 +84,29 @@ struct ControlServer {
         maskedPaths: maskedPaths),
       podman: podman,
       models: ModelsOfDeployments(models: models, storage: storage, mount: configuration.storage.mount), logger: logger)
+    let passes = try AccessPasses(keyPath: directory + "/access.key")
+    let notebooks = NotebookService(
+      directory: configuration.serversDirectory, passes: passes, database: database, jobs: jobs, podman: podman,
+      storage: StorageOfNotebooks(client: storage), logger: logger)
+    let tensorBoards = TensorBoardService(
+      directory: configuration.serversDirectory, database: database, jobs: jobs,
+      storage: StorageOfJobs(client: storage, mount: configuration.storage.mount), logger: logger)
     let metrics = SystemMetrics(database: database, podman: podman, tracker: tracker, logger: logger)
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,
-      storage: storage, secrets: secrets, tokens: tokens, tracker: tracker, mlflow: mlflow, deployments: deployments)
-    try await serve(api, jobs, models, webhooks, deployments, metrics, tensorBoard, doorOfJobs.service, until: signals)
+      storage: storage, secrets: secrets, tokens: tokens, tracker: tracker, mlflow: mlflow, deployments: deployments,
+      notebooks: notebooks, tensorBoards: tensorBoards, passes: passes)
+    let services: [@Sendable () async throws -> Void] = [
+      jobs.run, models.run, webhooks.run, deployments.run, metrics.run, tensorBoard.run, notebooks.run,
+      tensorBoards.run,
+    ]
+    try await serve(api, services, doorOfJobs.service, until: signals)
   }
 
-  /// Runs jobs and answers until a signal comes or one of these ends by a fault.
+  /// Runs the services and answers until a signal comes or one of these ends by a fault.
   private func serve(
-    _ api: ControlAPI, _ jobs: JobService, _ models: ModelRepository, _ webhooks: WebhookService,
-    _ deployments: DeploymentService, _ metrics: SystemMetrics, _ tensorBoard: TensorBoardRuns,
-    _ doorOfJobs: HTTPService, until signals: Signals
+    _ api: ControlAPI, _ services: [@Sendable () async throws -> Void], _ doorOfJobs: HTTPService,
+    until signals: Signals
   ) async throws {
     var servers = [
       HTTPService(
@@ -109,12 +121,7 @@ struct ControlServer {
     try? manager.ready()
     logger.info("Serving \(configuration.controlSocket)")
     let result = await withTaskGroup(of: Result<Void, any Error>.self) { group in
-      group.addTask { await Result { try await jobs.run() } }
-      group.addTask { await Result { try await models.run() } }
-      group.addTask { await Result { try await webhooks.run() } }
-      group.addTask { await Result { try await deployments.run() } }
-      group.addTask { await Result { try await metrics.run() } }
-      group.addTask { await Result { try await tensorBoard.run() } }
+      for service in services { group.addTask { await Result { try await service() } } }
       group.addTask {
         await signals.first()
         return .success(())

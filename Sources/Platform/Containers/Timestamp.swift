@@ -1,5 +1,5 @@
 /// Nanoseconds since 1970 of an RFC 3339 time such as `2026-11-23T07:18:57.783099596+01:00`; nil: it is none.
-func parseTimestamp(_ bytes: ArraySlice<UInt8>) -> Int64? {
+public func parseTimestamp(_ bytes: ArraySlice<UInt8>) -> Int64? {
   let text = Array(bytes)
   func number(_ range: Range<Int>) -> Int64? {
     guard range.upperBound <= text.count else { return nil }

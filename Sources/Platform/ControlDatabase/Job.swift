@@ -54,6 +54,10 @@ public struct JobRequest: Hashable, Codable, Sendable {
   public var pinnedImage: PinnedImage?
   /// The job that it repeats; nil: none.
   public var rerunOf: String?
+  /// What it is a server of; nil: it is a job like any other. Only Cairn itself sets this and the next.
+  public var serves: ServedSubject?
+  /// Directories that it sees besides. One at `/workspace` or `/artifacts` takes the place of the job's own.
+  public var directories: [MountedDirectory]?
 
   public init(
     project: String, name: String? = nil, image: String, command: [String],
@@ -102,6 +106,38 @@ public struct MountedModel: Hashable, Codable, Sendable {
     self.name = name
     self.version = version
     self.path = path
+  }
+}
+
+/// What a job is a server of, that is reached through the daemon.
+public struct ServedSubject: Hashable, Codable, Sendable {
+  public enum Kind: String, Codable, Sendable {
+    case notebook
+    case tensorBoard = "tensorboard"
+  }
+
+  public var kind: Kind
+  /// The notebook, or the job whose artifacts are shown.
+  public var id: String
+
+  public init(_ kind: Kind, _ id: String) {
+    self.kind = kind
+    self.id = id
+  }
+}
+
+/// A directory of this host that a job sees.
+public struct MountedDirectory: Hashable, Codable, Sendable {
+  /// Absolute, or relative to the mount.
+  public var source: String
+  /// Where it is in the container.
+  public var destination: String
+  public var isReadOnly: Bool
+
+  public init(_ source: String, at destination: String, isReadOnly: Bool = false) {
+    self.source = source
+    self.destination = destination
+    self.isReadOnly = isReadOnly
   }
 }
 
@@ -167,7 +203,7 @@ public struct Attempt: Hashable, Codable, Sendable {
 /// Something that happened; events are kept in order and never change.
 public struct Event: Hashable, Codable, Sendable {
   public enum Kind: String, Codable, Sendable {
-    case job, project, token, secret
+    case job, project, token, secret, notebook
   }
 
   public let sequence: Int64

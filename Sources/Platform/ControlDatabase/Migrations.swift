@@ -105,6 +105,33 @@ enum Migrations {
           ) STRICT, WITHOUT ROWID;
           """)
     }
+    migrator.registerMigration("6") { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE notebook (
+            id TEXT PRIMARY KEY NOT NULL,
+            name TEXT NOT NULL UNIQUE,
+            project TEXT NOT NULL REFERENCES project (name),
+            request TEXT NOT NULL,
+            state TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            detail TEXT,
+            job TEXT,
+            snapshots INTEGER NOT NULL,
+            source TEXT,
+            createdAt INTEGER NOT NULL,
+            startedAt INTEGER,
+            stoppedAt INTEGER
+          ) STRICT, WITHOUT ROWID;
+
+          CREATE TABLE notebookSnapshot (
+            notebook TEXT NOT NULL REFERENCES notebook (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            createdAt INTEGER NOT NULL,
+            PRIMARY KEY (notebook, number)
+          ) STRICT, WITHOUT ROWID;
+          """)
+    }
     return migrator
   }
 }

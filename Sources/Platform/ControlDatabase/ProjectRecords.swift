@@ -47,6 +47,13 @@ extension ControlDatabase {
         throw ControlError(
           .conflict, subject: name, "project \(name) has \(jobs) jobs; remove them first: cairn job rm JOB")
       }
+      let notebooks = try Int.fetchOne(
+        database, sql: "SELECT count(*) FROM notebook WHERE project = ?", arguments: [name])
+      guard notebooks == 0 else {
+        throw ControlError(
+          .conflict, subject: name,
+          "project \(name) has \(notebooks ?? 0) notebooks; remove them first: cairn notebook rm NOTEBOOK")
+      }
       try database.execute(sql: "DELETE FROM project WHERE name = ?", arguments: [name])
       guard database.changesCount == 1 else {
         throw ControlError(

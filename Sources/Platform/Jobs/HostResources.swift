@@ -10,9 +10,11 @@ extension Resources {
       memoryBytes: UInt64(max(sysconf(Int32(_SC_PHYS_PAGES)), 0)) * UInt64(sysconf(Int32(_SC_PAGESIZE))))
   }
 
-  /// What a job takes. One that does not say how many processors it needs counts for one.
+  /// What a job takes. One that does not say how many processors it needs counts for one; for none where it is a server
+  /// for people, which does nothing most of the time and must not keep jobs waiting.
   init(_ request: JobRequest) {
-    self.init(gpus: request.gpus, cpus: request.cpus ?? 1, memoryBytes: request.memoryBytes ?? 0)
+    self.init(
+      gpus: request.gpus, cpus: request.cpus ?? (request.serves == nil ? 1 : 0), memoryBytes: request.memoryBytes ?? 0)
   }
 }
 

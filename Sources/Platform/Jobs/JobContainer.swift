@@ -34,11 +34,12 @@ extension ContainerSpecification {
     self.init(
       name: attempt.container, root: overlay.map { .directory($0.root) } ?? .image(image),
       command: job.request.command, workingDirectory: "/workspace", environment: environment,
-      mounts: (overlay?.mounts(masking: masked + [mount]) ?? []) + [
-        .init(.directory("\(mount)/storage", readOnly: false), at: "/storage"),
-        .init(.directory("\(mount)/workspaces/\(job.id)", readOnly: false), at: "/workspace"),
-        .init(.directory("\(mount)/artifacts/\(job.project)/\(job.id)", readOnly: false), at: "/artifacts"),
-      ]
+      mounts: (overlay?.mounts(masking: masked + [mount]) ?? [])
+        + [.init(.directory("\(mount)/storage", readOnly: false), at: "/storage")]
+        + job.request.allDirectories(of: job.id).map { directory in
+          let source = directory.source.hasPrefix("/") ? directory.source : "\(mount)/\(directory.source)"
+          return .init(.directory(source, readOnly: directory.isReadOnly), at: directory.destination)
+        }
         + (job.request.models ?? []).map { model in
           .init(.directory("\(mount)/\(model.path)", readOnly: true), at: "/models/\(model.name)/\(model.version)")
         }
@@ -53,5 +54,18 @@ extension ContainerSpecification {
       environmentPath: secrets.isEmpty ? files.environment(of: attempt.container) : secretFiles.environment,
       cpus: job.request.cpus, memoryBytes: job.request.memoryBytes, gpus: attempt.gpus, user: job.request.user)
     ports = (job.request.ports ?? []).map { ContainerPort($0) }
+  }
+}
+
+extension JobRequest {
+  /// Whether the job has a workspace of its own, or artifacts.
+  var hasWorkspace: Bool { !(directories ?? []).contains { $0.destination == "/workspace" } }
+  var hasArtifacts: Bool { !(directories ?? []).contains { $0.destination == "/artifacts" } }
+
+  fileprivate func allDirectories(of job: String) -> [MountedDirectory] {
+    var all = directories ?? []
+    if hasWorkspace { all.append(MountedDirectory("workspaces/\(job)", at: "/workspace")) }
+    if hasArtifacts { all.append(MountedDirectory("artifacts/\(project)/\(job)", at: "/artifacts")) }
+    return all
   }
 }

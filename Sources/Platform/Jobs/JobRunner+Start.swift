@@ -63,8 +63,10 @@ extension JobRunner {
   private func start(_ job: Job, _ attempt: Attempt) async throws {
     try await reached(.begun)
     try await failing(.storageFailed) {
-      try await storage.createArtifacts(project: job.project, job: job.id)
-      try await storage.createWorkspace(job: job.id, from: job.request.workspaceSnapshot)
+      if job.request.hasArtifacts { try await storage.createArtifacts(project: job.project, job: job.id) }
+      if job.request.hasWorkspace {
+        try await storage.createWorkspace(job: job.id, from: job.request.workspaceSnapshot)
+      }
     }
     try await reached(.volumesMade)
     let secrets = try await failing(.secretMissing) { try await JobSecrets(of: job.request, from: self.secrets) }

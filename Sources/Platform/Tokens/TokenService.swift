@@ -64,10 +64,14 @@ public final class TokenService: Sendable {
 
   public func revoke(ofJob job: String) async throws { try await database.removeTokens(ofJob: job) }
 
+  /// Whether it looks like a token. Anything else is none of ours, and not worth a look at the disk.
+  public static func isToken(_ secret: String) -> Bool {
+    secret.hasPrefix(prefix) && secret.utf8.count == prefix.utf8.count + 64
+  }
+
   /// Whose a secret is; nil: nobody's, or not any more.
   public func token(of secret: String) async throws -> Token? {
-    // Anything else is none of ours: it is not worth a look at the disk.
-    guard secret.hasPrefix(Self.prefix), secret.utf8.count == Self.prefix.utf8.count + 64 else { return nil }
+    guard Self.isToken(secret) else { return nil }
     let digest = Self.digest(of: secret)
     let revision = database.revision
     if let entry = known.withLock({ $0[digest] }), entry.revision == revision {

@@ -7,6 +7,7 @@ import Wire
 final class Activity: Sendable {
   private let requestCount = Atomic(0)
   private let connectionCount = Atomic(0)
+  private let upgradedCount = Atomic(0)
   private let stopping = Atomic(false)
 
   /// Requests whose handlers are at work or whose answers are being sent, but for streams, which
@@ -22,6 +23,14 @@ final class Activity: Sendable {
     return false
   }
   func endConnection() { connectionCount.subtract(1, ordering: .relaxed) }
+
+  /// False: there are `limit` of them already.
+  func beginUpgraded(limit: Int) -> Bool {
+    if upgradedCount.add(1, ordering: .relaxed).newValue <= limit { return true }
+    endUpgraded()
+    return false
+  }
+  func endUpgraded() { upgradedCount.subtract(1, ordering: .relaxed) }
 
   var isStopping: Bool { stopping.load(ordering: .acquiring) }
   func stop() { stopping.store(true, ordering: .releasing) }
@@ -72,10 +81,13 @@ struct Connection: Sendable {
     var isCounted = true
     defer { if isCounted { activity.endRequest() } }
     let reply = await reply(to: head, reader)
-    if case .stream = reply.content {
+    switch reply.content {
+    case .bytes: break
+    case .stream, .sized, .upgrade:
       activity.endRequest()
       isCounted = false
     }
+    if case .upgrade(let serve) = reply.content { return try await upgrade(reply, reader, serve) }
     var writer = ReplyWriter(socket: socket, limits: limits)
     let isBodyFinished = await reader.isBodyFinished
     writer.keepsAlive = head.keepsAlive && isBodyFinished && !activity.isStopping
@@ -89,6 +101,19 @@ struct Connection: Sendable {
     }
     return writer.keepsAlive
   }
+
+  private func upgrade(
+    _ reply: Reply, _ reader: RequestReader, _ serve: @Sendable (UpgradedConnection) async -> Void
+  ) async throws -> Bool {
+    guard activity.beginUpgraded(limit: limits.upgraded) else { throw Self.tooManyUpgraded }
+    defer { activity.endUpgraded() }
+    try await ReplyWriter(socket: socket, limits: limits).send(reply)
+    await serve(UpgradedConnection(socket: socket, reader: reader, stallSeconds: limits.stallSeconds))
+    return false
+  }
+
+  private static let tooManyUpgraded = APIError(
+    status: 503, code: "busy", message: "The daemon has as many WebSockets as it takes; close some tabs.")
 
   private struct Cut: Error {
     let reason: String

@@ -6,6 +6,10 @@ public struct Reply: Sendable {
     case bytes([UInt8])
     /// Sent chunked, a piece as soon as it is there.
     case stream(@Sendable () -> any AsyncIteratorProtocol<[UInt8], any Error>)
+    /// The same, of so many bytes.
+    case sized(Int, @Sendable () -> any AsyncIteratorProtocol<[UInt8], any Error>)
+    /// Nothing more of HTTP: the connection is handed over.
+    case upgrade(@Sendable (UpgradedConnection) async -> Void)
   }
 
   public var status: Int
@@ -34,6 +38,29 @@ public struct Reply: Sendable {
   ) -> Reply {
     Reply(
       status: status, headers: [("Content-Type", contentType)], content: .stream { pieces.makeAsyncIterator() })
+  }
+
+  /// What another server answered. Its body is sent as it comes.
+  /// - Parameters:
+  ///   - headers: without those that say how long the body is, and what becomes of the connection.
+  ///   - length: of the body; nil: its end will tell.
+  public static func forwarded(
+    status: Int, headers: [(name: String, value: String)], length: Int?,
+    _ pieces: some AsyncSequence<[UInt8], any Error> & Sendable
+  ) -> Reply {
+    let content: Content =
+      if let length { .sized(length) { pieces.makeAsyncIterator() } } else { .stream { pieces.makeAsyncIterator() } }
+    return Reply(status: status, headers: headers, content: content)
+  }
+
+  /// 101: the connection speaks `protocol` from now on, and `serve` has it until it returns.
+  ///
+  /// Only to be answered to a request that asked for it (``Request/upgradesTo(_:)``).
+  public static func upgrade(
+    to protocol: String, headers: [(name: String, value: String)],
+    _ serve: @escaping @Sendable (UpgradedConnection) async -> Void
+  ) -> Reply {
+    Reply(status: 101, headers: headers + [("Upgrade", `protocol`)], content: .upgrade(serve))
   }
 
   /// Server-sent events: pieces made of ``ServerSentEvent/encoded`` and ``ServerSentEvent/heartbeat``.

@@ -26,7 +26,30 @@ struct ReplyWriter {
     case .stream(let makeIterator):
       try await send(Self.head(reply, takesChunks ? "Transfer-Encoding: chunked\r\n" : "", keepsAlive))
       if !isHead { try await send(makeIterator()) }
+    case .sized(let length, let makeIterator):
+      let hasLength = reply.status != 204 && reply.status != 304
+      try await send(Self.head(reply, hasLength ? "Content-Length: \(length)\r\n" : "", keepsAlive))
+      if !isHead && hasLength { try await send(makeIterator(), length: length) }
+    case .upgrade:
+      try await send(Self.head(reply, "", connection: "Upgrade"))
     }
+  }
+
+  /// More or fewer bytes than announced end the connection: what follows would be read as another answer.
+  private func send(_ pieces: any AsyncIteratorProtocol<[UInt8], any Error>, length: Int) async throws {
+    var pieces = pieces
+    var left = length
+    while left > 0, let piece = try await pieces.next(isolation: nil) {
+      guard piece.count <= left else { break }
+      left -= piece.count
+      try await send(piece)
+    }
+    try Task.checkCancellation()
+    guard left == 0 else { throw WrongLength(announced: length) }
+  }
+
+  private struct WrongLength: Error {
+    let announced: Int
   }
 
   private func send(_ pieces: any AsyncIteratorProtocol<[UInt8], any Error>) async throws {
@@ -52,6 +75,10 @@ struct ReplyWriter {
   }
 
   private static func head(_ reply: Reply, _ framing: String, _ keepsAlive: Bool) -> [UInt8] {
+    head(reply, framing, connection: keepsAlive ? "keep-alive" : "close")
+  }
+
+  private static func head(_ reply: Reply, _ framing: String, connection: String) -> [UInt8] {
     var text = "HTTP/1.1 \(reply.status) \(phrases[reply.status] ?? "Status")\r\n"
     for (name, value) in reply.headers {
       // A line break in a name or value would smuggle in another field, or an answer.
@@ -60,18 +87,20 @@ struct ReplyWriter {
       text += "\r\n"
     }
     text += framing
-    text += keepsAlive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n"
+    text += "Connection: \(connection)\r\n\r\n"
     return [UInt8](text.utf8)
   }
 
   /// The reason phrases of what Cairn answers.
   private static let phrases = [
-    200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content", 302: "Found",
+    101: "Switching Protocols", 200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content",
+    302: "Found",
     304: "Not Modified", 307: "Temporary Redirect", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed", 408: "Request Timeout", 409: "Conflict", 410: "Gone", 413: "Content Too Large",
     414: "URI Too Long", 416: "Range Not Satisfiable", 417: "Expectation Failed", 422: "Unprocessable Content",
     429: "Too Many Requests", 431: "Request Header Fields Too Large", 500: "Internal Server Error",
-    501: "Not Implemented", 503: "Service Unavailable", 505: "HTTP Version Not Supported", 507: "Insufficient Storage",
+    501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
+    505: "HTTP Version Not Supported", 507: "Insufficient Storage",
   ]
 }

@@ -33,6 +33,17 @@ public struct Request: Sendable {
   /// Path and query as they came, percent-encoded.
   public var target: String { head.target }
 
+  /// All header fields, their names in lower case.
+  public var fields: [(name: String, value: String)] { head.fields.map { ($0.name, $0.value) } }
+
+  /// Whether the client asks to speak another protocol on this connection, which only a request without a body may
+  /// (RFC 9110, section 7.8).
+  public func upgradesTo(_ protocol: String) -> Bool {
+    let named = head.fields.filter { $0.name == "upgrade" }
+    return method == "GET" && head.minorVersion == 1 && head.framing == .length(0) && named.count == 1
+      && named[0].value.lowercased() == `protocol` && head.connectionOptions.contains("upgrade")
+  }
+
   /// The value of a header field, whatever the case of `name`; nil: there is none.
   public func header(_ name: String) -> String? { head[name.lowercased()] }
 

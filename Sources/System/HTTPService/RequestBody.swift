@@ -7,7 +7,7 @@ public struct RequestBody: AsyncSequence, Sendable {
   private let reader: RequestReader
   private let number: Int
   /// Bytes of it; nil: it comes in chunks, and its end will tell.
-  private let count: Int?
+  public let count: Int?
 
   init(_ reader: RequestReader, request number: Int, _ framing: RequestHead.Framing) {
     self.reader = reader

@@ -46,11 +46,15 @@ struct RequestHead: Equatable, Sendable {
 
   /// Whether the client can send another request on this connection.
   var keepsAlive: Bool {
-    minorVersion == 1
-      && !fields.contains { field in
-        field.name == "connection"
-          && field.value.split(separator: ",").contains { Self.trimmed($0).lowercased() == "close" }
-      }
+    minorVersion == 1 && !connectionOptions.contains("close")
+  }
+
+  /// What the `Connection` fields name, in lower case.
+  var connectionOptions: Set<String> {
+    Set(
+      fields.filter { $0.name == "connection" }.flatMap { field in
+        field.value.split(separator: ",").map { Self.trimmed($0).lowercased() }
+      })
   }
 
   /// Everything that a proxy before us could read differently is refused: what it takes for a body we

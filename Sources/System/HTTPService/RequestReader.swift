@@ -65,6 +65,12 @@ actor RequestReader {
     }
   }
 
+  /// What has come beyond the request, which is no more of this reader's then.
+  func takeRest() -> [UInt8] {
+    defer { buffer = [] }
+    return [UInt8](buffer)
+  }
+
   /// Whether all of the request's body has been read, so that the connection can carry another one.
   var isBodyFinished: Bool {
     if case .finished = progress { true } else { false }

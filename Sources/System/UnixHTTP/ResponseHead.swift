@@ -49,6 +49,11 @@ public struct ResponseHead: Equatable, Sendable {
     }
   }
 
+  /// Bytes of the body, where it says so, and of what GET would answer, where the request was HEAD.
+  public var contentLength: Int? {
+    self["transfer-encoding"] == nil ? self["content-length"].flatMap(Self.digits) : nil
+  }
+
   func framing() throws(Malformed) -> Framing {
     if status < 200 || status == 204 || status == 304 { return .length(0) }
     let encodings = fields.filter { $0.name == "transfer-encoding" }.map(\.value)

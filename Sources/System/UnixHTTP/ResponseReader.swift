@@ -29,13 +29,20 @@ actor ResponseReader {
   }
 
   /// The head of the final response; interim ones (1xx) are passed over.
-  func head() async throws -> ResponseHead {
+  /// - Parameters:
+  ///   - isBodiless: whether the request was HEAD, to which no body is sent whatever the head says.
+  ///   - isUpgrade: whether 101 is a final response, after which the connection speaks another protocol.
+  func head(isBodiless: Bool = false, isUpgrade: Bool = false) async throws -> ResponseHead {
     try await reporting {
       while true {
         let bytes = try await take(through: [13, 10, 13, 10], limit: Self.maximumHead)
         let head = try ResponseHead(parsing: bytes)
+        if head.status == 101 {
+          guard isUpgrade else { throw ResponseHead.Malformed(reason: "it changes the protocol unasked") }
+          return head
+        }
         if head.status < 200 { continue }
-        switch try head.framing() {
+        switch isBodiless ? .length(0) : try head.framing() {
         case .length(0): progress = .finished
         case .length(let length): progress = .length(length)
         case .chunked: progress = .chunkSize
@@ -44,6 +51,12 @@ actor ResponseReader {
         return head
       }
     }
+  }
+
+  /// What came after the head of a response with status 101.
+  func takeRest() -> [UInt8] {
+    defer { buffer = [] }
+    return [UInt8](buffer)
   }
 
   /// The next bytes of the body; nil at its end.

@@ -6,9 +6,17 @@ import Wire
 /// direction may be streamed. Safe to use from any number of tasks.
 public struct UnixHTTPClient: Sendable {
   public let socketPath: String
+  /// Whether nobody but us can put something else in the socket's place.
+  let followsLinks: Bool
 
-  public init(socketPath: String) {
+  public init(socketPath: String) { self.init(socketPath: socketPath, followsLinks: true) }
+
+  /// A client of a server that is not trusted, such as one in a container: it may have put a link in its socket's place.
+  public init(untrustedSocketPath: String) { self.init(socketPath: untrustedSocketPath, followsLinks: false) }
+
+  private init(socketPath: String, followsLinks: Bool) {
     self.socketPath = socketPath
+    self.followsLinks = followsLinks
   }
 
   public enum Body: Sendable {
@@ -29,7 +37,7 @@ public struct UnixHTTPClient: Sendable {
     idleSeconds: Double? = 120
   ) async throws -> Response {
     let name = "\(method) \(target)"
-    let socket = try await UnixSocket(path: socketPath, idleSeconds: idleSeconds)
+    let socket = try await UnixSocket(path: socketPath, idleSeconds: idleSeconds, followsLinks: followsLinks)
     let reader = ResponseReader(socket, request: name, idleSeconds: idleSeconds ?? 0)
     do {
       try await send(method, target, headers, body, over: socket)

@@ -34,7 +34,8 @@ import Wire
     "volume create", "volume show", "volume snapshot", "volume clone a", "volume quota a", "volume rm",
     "volume create --kind cloud a", "volume quota a --quota much", "storage usage extra", "gpu ls extra",
     "system up extra", "system info --jsonn", "job rerun a", "job exec a -- sh", "experiment ls", "deploy show",
-    "notebook ls", "secret ls", "token revoke", "token create --expires soon", "model register", "model register a",
+    "notebook lst", "notebook stop", "notebook start --idle-timeout soon", "secret ls", "token revoke",
+    "token create --expires soon", "model register", "model register a",
     "model show", "model show :", "model rm a", "model rm --all a:1", "model get", "model alias a:1", "model stage a:1",
     "model describe a",
   ])

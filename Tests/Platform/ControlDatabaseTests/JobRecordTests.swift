@@ -182,7 +182,7 @@ struct JobRecordTests {
   }
 }
 
-private func withDatabase(_ body: (ControlDatabase) async throws -> Void) async throws {
+func withDatabase(_ body: (ControlDatabase) async throws -> Void) async throws {
   let path = "/tmp/cairn-control.\(UUID().uuidString)"
   try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
   let result: Result<Void, any Error>

@@ -52,6 +52,9 @@ struct RunCommand: AsyncParsableCommand {
 
   @OptionGroup var options: RunOptions
 
+  @Flag(help: "Open a TensorBoard over its artifacts, and print an address.")
+  var tensorboard = false
+
   @Flag(name: .shortAndLong, help: "Print the job's identifier and return.")
   var detach = false
 
@@ -74,18 +77,21 @@ struct RunCommand: AsyncParsableCommand {
     let directory = try directoryName()
     // Asked first, so that a daemon that is not there is found out before a large tree is read.
     _ = try await client.information()
-    let snapshot = workspace == "none" ? nil : try await upload(to: client)
+    let snapshot = workspace == "none" ? nil : try await sendWorkspace(workspace, to: client)
     var wanted = NewJob(
       project: project, directory: directory, name: name, image: image, command: command, environment: environment(),
       gpus: gpus, cpus: cpus, memoryBytes: memory?.bytes, workspaceSnapshot: snapshot,
       timeoutSeconds: timeout?.seconds, models: mountModel.isEmpty ? nil : mountModel,
-      git: workspace == "none" ? nil : GitDirectory.commit(in: try absolute(workspace)))
+      git: workspace == "none" ? nil : GitDirectory.commit(in: try absolutePath(workspace)))
     try options.apply(to: &wanted)
     let job = try await client.submit(wanted)
     if detach {
       if output.json { try Terminal.print(json: job) } else { Terminal.print(job.id) }
+      if tensorboard { await showTensorBoard(of: job.id) }
       return
     }
+    // What becomes of it is no matter of the job's: it is left when the job has ended.
+    async let _: Void? = tensorboard ? showTensorBoard(of: job.id) : nil
     if Terminal.showsProgress { Terminal.complain("cairn: job \(job.id) in project \(job.project)") }
     let ended = try await JobFollower(client: client, job: job.id, json: output.json).run()
     if output.json { try Terminal.print(json: ended) }
@@ -93,6 +99,19 @@ struct RunCommand: AsyncParsableCommand {
     if code != 0 {
       Terminal.complain(ending(of: ended))
       throw ExitCode(code)
+    }
+  }
+
+  private func showTensorBoard(of job: String) async {
+    do {
+      let status = try await TensorBoardOpener(client: connection.client, job: job).run()
+      Terminal.complain("cairn: TensorBoard of job \(job): \(status.url)")
+    } catch is CancellationError {
+      // The job has ended before.
+    } catch is ExitCode {
+      // Why, it has said.
+    } catch {
+      Terminal.complain("cairn: the TensorBoard of job \(job) can't be opened: \(error)")
     }
   }
 
@@ -111,39 +130,7 @@ struct RunCommand: AsyncParsableCommand {
 
   /// The name of the workspace's directory, or of this one where none is sent.
   private func directoryName() throws -> String {
-    try absolute(workspace == "none" ? "." : workspace).split(separator: "/").last.map(String.init) ?? "root"
-  }
-
-  private func absolute(_ directory: String) throws -> String {
-    guard let resolved = realpath(directory, nil) else {
-      throw WorkspaceError.unreadable(
-        path: Array(directory.utf8), call: "realpath", reason: String(cString: strerror(errno)))
-    }
-    defer { free(resolved) }
-    return String(cString: resolved)
-  }
-
-  private func upload(to client: CairnClient) async throws -> UInt32 {
-    let progress = ProgressLine()
-    let upload = WorkspaceUpload(
-      directory: workspace, cacheLocation: IndexCache.location(for: workspace), to: CairnDestination(client: client)
-    ) { step in
-      progress.show(
-        step.missingBytes == 0
-          ? "read \(step.files) files, \(describe(bytes: step.bytes))"
-          : "sent \(describe(bytes: step.sentBytes)) of \(describe(bytes: step.missingBytes))")
-    }
-    defer { progress.end() }
-    let result = try await upload.run()
-    progress.end()
-    for file in result.skipped { Terminal.complain("cairn: left out the \(file.kind) \(printable(file.path))") }
-    if Terminal.showsProgress {
-      let done = result.progress
-      Terminal.complain(
-        "cairn: workspace of \(done.files) files, \(describe(bytes: done.bytes)); "
-          + "sent \(describe(bytes: done.sentBytes))")
-    }
-    return result.snapshot
+    try absolutePath(workspace == "none" ? "." : workspace).split(separator: "/").last.map(String.init) ?? "root"
   }
 
   private func ending(of job: Job) -> String {

@@ -1,0 +1,134 @@
+public import ControlDatabase
+import JobStates
+public import Jobs
+import Linux
+public import Logging
+import UnixHTTP
+
+/// A TensorBoard for each job that somebody wants to look at: a small job of its own that sees the other's artifacts,
+/// live and read-only, and ends when nobody looks any more.
+public actor TensorBoardService {
+  /// Without a request, a TensorBoard is stopped after so many seconds.
+  struct Patience: Sendable {
+    /// While its job goes on.
+    var running = 7200.0
+    /// When there is nothing new to be seen.
+    var ended = 900.0
+  }
+
+  /// How far a TensorBoard is.
+  public struct Status: Sendable {
+    /// Its own job.
+    public let job: Job
+    /// Whether it answers.
+    public let isReady: Bool
+  }
+
+  private let database: ControlDatabase
+  private let jobs: JobService
+  private let storage: any JobStorage
+  private nonisolated let directory: String
+  private let patience: Patience
+  private let logger: Logger
+  /// When each was asked for something last, by its own job. After a restart of the daemon they count anew.
+  private var lastUse: [String: ContinuousClock.Instant] = [:]
+
+  /// - Parameter directory: for the sockets of servers; see ``ServerDirectory``.
+  public init(
+    directory: String, database: ControlDatabase, jobs: JobService, storage: any JobStorage, logger: Logger
+  ) {
+    self.init(
+      directory: directory, database: database, jobs: jobs, storage: storage, patience: Patience(), logger: logger)
+  }
+
+  init(
+    directory: String, database: ControlDatabase, jobs: JobService, storage: any JobStorage, patience: Patience,
+    logger: Logger
+  ) {
+    self.directory = directory
+    self.database = database
+    self.jobs = jobs
+    self.storage = storage
+    self.patience = patience
+    self.logger = logger
+  }
+
+  public static func prefix(of job: String) -> String { "/tensorboard/\(job)/" }
+
+  /// Stops those that nobody uses, until it is cancelled.
+  public func run() async throws {
+    while true {
+      do {
+        for job in try await database.unfinishedJobs() { try await look(at: job) }
+      } catch {
+        try Task.checkCancellation()
+        logger.warning("TensorBoards are not looked after: \(error)")
+      }
+      try await Task.sleep(for: .seconds(10))
+    }
+  }
+
+  private func look(at job: Job) async throws {
+    guard let subject = job.serves, job.state != .stopping else { return }
+    let last = lastUse[job.id] ?? .now
+    lastUse[job.id] = last
+    let isLive = try await database.jobs(matching: subject, project: nil).first.map { !$0.state.isTerminal } ?? false
+    let idle = (ContinuousClock.now - last) / .seconds(1)
+    if idle >= (isLive ? patience.running : patience.ended) {
+      lastUse[job.id] = nil
+      _ = try await jobs.stop(job.id, grace: 5)
+    }
+  }
+
+  /// Opens one for the artifacts of a job, unless it is open.
+  /// - Returns: its own job.
+  public func open(for job: Job) async throws -> Job {
+    if let open = try await current(of: job.id), !open.state.isTerminal, open.state != .stopping { return open }
+    // A job that waits has none yet; one that has ended may have none any more.
+    if !job.state.isTerminal { try await storage.createArtifacts(project: job.project, job: job.id) }
+    let id = Names.newIdentifier()
+    let server = ServerDirectory(parent: directory, job: id)
+    try server.prepare(program: PackageResources.start_tensorboard_py, token: nil)
+    var request = JobRequest(
+      project: job.project, name: String("tensorboard-\(job.name)".prefix(64)), image: job.request.image,
+      command: [
+        "python3", "\(ServerDirectory.mountPoint)/\(ServerDirectory.program)", Self.prefix(of: job.id),
+      ],
+      environment: job.request.environment)
+    request.serves = ServedSubject(.tensorBoard, job.id)
+    request.directories = [
+      MountedDirectory("artifacts/\(job.project)/\(job.id)", at: "/artifacts", isReadOnly: true), server.mounted,
+    ]
+    lastUse[id] = .now
+    return try await jobs.submit(request, id: id)
+  }
+
+  /// The one that shows a job's artifacts, or did last; nil: there was none.
+  public func status(of job: String) async throws -> Status? {
+    guard let own = try await current(of: job) else { return nil }
+    guard own.state == .running else { return Status(job: own, isReady: false) }
+    let client = UnixHTTPClient(untrustedSocketPath: ServerDirectory(parent: directory, job: own.id).socket)
+    let answer = try? await client.request("GET", Self.prefix(of: job) + "data/environment", idleSeconds: 5)
+    return Status(job: own, isReady: answer?.status == 200)
+  }
+
+  private func current(of job: String) async throws -> Job? {
+    try await database.jobs(JobFilter(limit: 1000)).first { $0.serves == job }
+  }
+
+  /// The server that shows a job's artifacts. Who asks for it uses it.
+  /// - Throws: ``ControlError`` `conflict` with what to do where none is open.
+  public func server(of job: String) async throws -> ReachableServer {
+    guard let own = try await current(of: job), !own.state.isTerminal else {
+      throw ControlError(
+        .conflict, subject: job, "no TensorBoard of job \(job) is open; open one: cairn job tensorboard \(job)")
+    }
+    lastUse[own.id] = .now
+    return ReachableServer(socket: ServerDirectory(parent: directory, job: own.id).socket, authorization: nil)
+  }
+}
+
+extension Job {
+  /// The job whose artifacts this one shows; nil: it is no TensorBoard.
+  fileprivate var serves: String? { request.serves.flatMap { $0.kind == .tensorBoard ? $0.id : nil } }
+}
