@@ -97,7 +97,8 @@ public actor JobService {
   }
 
   private func run(_ attempt: Attempt) async {
-    var pause = Duration.seconds(1)
+    // At first at once: an exit code that podman did not note lies there for some milliseconds only.
+    var pause = Duration.milliseconds(20)
     while !Task.isCancelled {
       do {
         try await runner.run(attempt.number, of: attempt.job)
