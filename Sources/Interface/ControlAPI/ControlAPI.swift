@@ -61,6 +61,7 @@ public struct ControlAPI: Sendable {
     addSystemRoutes(to: &routes)
     addTokenRoutes(to: &routes)
     addSecretRoutes(to: &routes)
+    addExecRoutes(to: &routes)
     addDeploymentRoutes(to: &routes)
     return routes.router
   }

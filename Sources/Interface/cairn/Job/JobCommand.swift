@@ -5,5 +5,6 @@ struct JobCommand: AsyncParsableCommand {
     commandName: "job", abstract: "See and handle jobs.",
     subcommands: [
       JobList.self, JobShow.self, JobLogs.self, JobStop.self, JobRemove.self, JobWait.self, JobEvents.self,
+      JobExec.self, JobRerun.self, JobCompare.self, JobUsageCommand.self,
     ])
 }
