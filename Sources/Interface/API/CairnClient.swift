@@ -49,6 +49,22 @@ public struct CairnClient: Sendable {
     try await http.send("DELETE", "/v1/jobs/\(escape(job))?artifacts=\(artifacts)")
   }
 
+  /// Queues a job that repeats this one: the same snapshot, image, environment and resources.
+  public func rerun(_ job: String) async throws -> Job {
+    let target = "/v1/jobs/\(escape(job))/rerun"
+    return try await http.decode(Job.self, http.send("POST", target), of: target)
+  }
+
+  /// Whether two jobs' artifacts are the same, file by file.
+  public func compare(_ first: String, with second: String) async throws -> ArtifactComparison {
+    try await http.get("/v1/jobs/\(escape(first))/compare?with=\(escape(second))")
+  }
+
+  /// What an attempt used of the host; nil: the last one.
+  public func usage(of job: String, attempt: Int? = nil) async throws -> JobUsage {
+    try await http.get("/v1/jobs/\(escape(job))/usage" + (attempt.map { "?attempt=\($0)" } ?? ""))
+  }
+
   /// Returns the job when it has ended.
   public func wait(for job: String) async throws -> Job {
     while true {

@@ -39,7 +39,7 @@ extension ControlAPI {
 
   private func volumePath(of job: PlatformJob) -> String { "artifacts/\(job.project)/\(job.id)" }
 
-  private func artifacts(of job: PlatformJob) -> ArtifactDirectory {
+  func artifacts(of job: PlatformJob) -> ArtifactDirectory {
     ArtifactDirectory(root: configuration.storage.mount + "/" + volumePath(of: job))
   }
 

@@ -74,6 +74,7 @@ public struct ControlAPI: Sendable {
     addSystemRoutes(to: &routes)
     addTokenRoutes(to: &routes)
     addSecretRoutes(to: &routes)
+    addExecRoutes(to: &routes)
     addDeploymentRoutes(to: &routes)
     addNotebookRoutes(to: &routes)
     return routes.router

@@ -51,6 +51,23 @@ extension ControlAPI {
       let job = try await find(request).id
       return .lines(try jobs.logs(of: job, logSelection(request))) { API.LogLine($0) }
     }
+    routes.add("POST", "/v1/jobs/{job}/rerun") { request in
+      let repetition = try await jobs.repetition(of: find(request).id)
+      let models = (repetition.models ?? []).map { "\($0.name):\($0.version)" }
+      return try .json(API.Job(try await submit(repetition, models: models)), status: 201)
+    }
+    routes.add("GET", "/v1/jobs/{job}/compare") { request in
+      let first = try await find(request)
+      let second = try await jobs.find(request.query("with") ?? "", project: request.query("project"))
+      return try .json(
+        try await ArtifactComparison(
+          first: first.id, artifacts(of: first), second: second.id, artifacts(of: second)))
+    }
+    routes.add("GET", "/v1/jobs/{job}/usage") { request in
+      let job = try await find(request).id
+      let (attempt, samples) = try await jobs.usage(of: job, attempt: request.integer("attempt", in: 1...1_000_000))
+      return try .json(JobUsage(job: job, attempt: attempt, samples: samples.map { API.UsageSample($0) }))
+    }
     routes.add("GET", "/v1/jobs/{job}/events") { request in
       let job = try await find(request)
       let after = try request.integer("after", in: 0...Int.max) ?? 0

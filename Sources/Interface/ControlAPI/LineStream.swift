@@ -17,12 +17,19 @@ extension Reply {
     isLast: @escaping @Sendable (Value) -> Bool = { _ in false },
     as convert: @escaping @Sendable (Value) -> any Encodable & Sendable
   ) -> Reply {
+    lines { handover in
+      for try await value in source {
+        guard await handover.give(try WireJSON.encode(convert(value)) + [10]), !isLast(value) else { break }
+      }
+    }
+  }
+
+  /// - Parameter produce: gives the lines, each with its line feed, and returns after the last.
+  static func lines(_ produce: @escaping @Sendable (Handover) async throws -> Void) -> Reply {
     let handover = Handover()
     let producer = Task {
       do {
-        for try await value in source {
-          guard await handover.give(try WireJSON.encode(convert(value)) + [10]), !isLast(value) else { break }
-        }
+        try await produce(handover)
       } catch is CancellationError {
         // The client has gone.
       } catch {

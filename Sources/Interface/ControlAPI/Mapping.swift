@@ -79,6 +79,21 @@ extension API.LogLine {
   }
 }
 
+extension API.UsageSample {
+  init(_ sample: Jobs.UsageSample) {
+    self.init(
+      timeNanoseconds: sample.time, processorSeconds: Double(sample.processorNanoseconds) / 1e9,
+      memoryBytes: sample.memoryBytes, readBytes: sample.readBytes, writtenBytes: sample.writtenBytes,
+      gpus: sample.gpus.map {
+        $0.map {
+          GPUSample(
+            uuid: $0.uuid, utilizationPercent: $0.utilizationPercent, memoryMebibytes: $0.memoryMebibytes,
+            powerWatts: $0.powerWatts)
+        }
+      })
+  }
+}
+
 extension API.Project {
   init(_ summary: ProjectSummary) {
     self.init(

@@ -4,6 +4,9 @@ public struct ContainerUsage: Hashable, Sendable {
   public var processorNanoseconds: UInt64
   /// Without what the kernel only keeps as long as nobody else needs the room.
   public var memoryBytes: UInt64
+  /// What it has read from disks and written to them, since it was started; nil: the kernel does not count it here.
+  public var readBytes: UInt64?
+  public var writtenBytes: UInt64?
 
   /// Reads the control groups of a process, of either version. nil: the process is gone.
   /// - Parameter pid: of the container's command, on the host.
@@ -11,7 +14,9 @@ public struct ContainerUsage: Hashable, Sendable {
     guard let text = readFile("/proc/\(pid)/cgroup") else { return nil }
     let groups = CgroupPaths(parsing: text)
     guard let processor = groups.processorNanoseconds, let memory = groups.memoryBytes else { return nil }
-    return ContainerUsage(processorNanoseconds: processor, memoryBytes: memory)
+    let (read, written) = groups.diskBytes
+    return ContainerUsage(
+      processorNanoseconds: processor, memoryBytes: memory, readBytes: read, writtenBytes: written)
   }
 }
 
@@ -44,6 +49,26 @@ struct CgroupPaths: Equatable {
       return used("\(Self.root)/memory\(path)", "memory.usage_in_bytes", inactive: "total_inactive_file")
     }
     return unified.flatMap { used("\(Self.root)\($0)", "memory.current", inactive: "inactive_file") }
+  }
+
+  /// Of all disks together.
+  var diskBytes: (read: UInt64?, written: UInt64?) {
+    if let path = controllers["blkio"] {
+      guard let text = readFile("\(Self.root)/blkio\(path)/blkio.throttle.io_service_bytes") else { return (nil, nil) }
+      // Lines such as "8:0 Read 4096".
+      let lines = text.split(separator: "\n").map { $0.split(separator: " ") }.filter { $0.count == 3 }
+      func sum(_ kind: Substring) -> UInt64 {
+        lines.filter { $0[1] == kind }.reduce(0) { $0 &+ (UInt64($1[2]) ?? 0) }
+      }
+      return (sum("Read"), sum("Write"))
+    }
+    guard let text = unified.flatMap({ readFile("\(Self.root)\($0)/io.stat") }) else { return (nil, nil) }
+    // Lines such as "8:0 rbytes=4096 wbytes=0 rios=1 wios=0".
+    func sum(_ key: String) -> UInt64 {
+      text.split(whereSeparator: \.isWhitespace).filter { $0.hasPrefix(key + "=") }
+        .reduce(0) { $0 &+ (UInt64($1.dropFirst(key.count + 1)) ?? 0) }
+    }
+    return (sum("rbytes"), sum("wbytes"))
   }
 
   private func used(_ directory: String, _ file: String, inactive: String) -> UInt64? {

@@ -6,7 +6,7 @@ import Subprocess
 public struct Podman: Sendable {
   public let host: HostReport
   /// Words for `podman` before the verb.
-  private let globalArguments: [String]
+  let globalArguments: [String]
   private let limits: HostLimits
   private let sharedMemoryBytes: UInt64
 

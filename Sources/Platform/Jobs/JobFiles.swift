@@ -9,6 +9,8 @@ struct JobFiles: Sendable {
 
   func log(of job: String, attempt: Int) -> String { "\(logDirectory(of: job))/\(attempt).log" }
 
+  func usage(of job: String, attempt: Int) -> String { "\(logDirectory(of: job))/\(attempt).usage" }
+
   /// Holds the overlays of jobs on the host's root file system, each named as its container.
   var overlays: String { directory + "/overlays" }
 

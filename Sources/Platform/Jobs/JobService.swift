@@ -1,4 +1,4 @@
-import Containers
+public import Containers
 import ControlDatabase
 import FoundationEssentials
 import GPUs
@@ -76,6 +76,7 @@ public actor JobService {
       group.addTask { await self.end(orphans: orphans) }
       group.addTask { try await self.compressLogs() }
       group.addTask { try await self.limitLogs() }
+      group.addTask { try await self.sampleUsage() }
       group.addTask { try await self.remindOfSealing() }
       for await _ in database.watchChanges() {
         try await sealRemaining()
@@ -191,6 +192,18 @@ public actor JobService {
     return try await database.addJobs(zip(requests, identifiers).map { (request: $0, id: $1) })
   }
 
+  /// What is asked for to repeat a job: the same snapshot, image, environment and resources.
+  public nonisolated func repetition(of id: String) async throws -> JobRequest {
+    let job = try await database.job(id)
+    var request = job.request
+    request.pinnedImage = job.pinnedImage
+    request.rerunOf = job.id
+    // What it waited for is over, and those that it started with do not start again.
+    request.dependsOn = nil
+    request.group = nil
+    return request
+  }
+
   /// The newest first.
   public nonisolated func list(_ filter: JobFilter = JobFilter()) async throws -> [Job] {
     try await database.jobs(filter)
@@ -266,6 +279,25 @@ public actor JobService {
   /// What a job wrote, oldest first.
   public nonisolated func logs(of job: String, _ selection: JobLogSelection = JobLogSelection()) -> JobLog {
     JobLog(database: database, secrets: secrets, files: files, job: job, selection: selection)
+  }
+
+  /// Runs a command in a job's container, beside the job's own; see `Podman.exec`.
+  /// - Throws: ``ControlError`` `conflict` while the job does not run.
+  public nonisolated func exec(
+    in id: String, _ command: [String], environment: [String: String], input: AsyncStream<[UInt8]>?,
+    output: @escaping @Sendable (LogLine.Stream, [UInt8]) async throws -> Void
+  ) async throws -> Int32 {
+    let job = try await database.job(id)
+    guard job.state == .running || job.state == .stopping else {
+      throw ControlError(
+        .conflict, subject: id, "job \(job.name) is \(job.state.rawValue), so nothing can be run in its container")
+    }
+    guard let program = command.first, !program.isEmpty, !program.hasPrefix("-"),
+      !command.contains(where: { $0.utf8.contains(0) }), environment.keys.allSatisfy(isEnvironmentName),
+      !environment.values.contains(where: { $0.utf8.contains(0) })
+    else { throw ControlError(.invalid, subject: "command", "give a command after --, such as: -- sh") }
+    let container = try await database.attempt(job.attempt, of: id).container
+    return try await podman.exec(in: container, command, environment: environment, input: input, output: output)
   }
 
   /// Events after the one with this number, oldest first; with `follow` without end.

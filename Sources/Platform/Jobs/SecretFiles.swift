@@ -18,6 +18,8 @@ struct SecretFiles: Sendable {
   /// Makes it anew, with these files in it.
   func make(_ values: [[UInt8]]) throws {
     try remove()
+    let parent = directory.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
+    guard mkdir(parent, 0o700) == 0 || errno == EEXIST else { throw SystemError("mkdir", parent) }
     guard mkdir(directory, 0o700) == 0 || errno == EEXIST else { throw SystemError("mkdir", directory) }
     // Swap is a disk, too; only kernels since 6.4 can keep it away.
     let flags = UInt(MS_NOSUID | MS_NODEV | MS_NOEXEC)

@@ -54,7 +54,7 @@ import Testing
       let lines = try cairn.cairn("run", "--secret", "lines", "--", "true")
       #expect(lines.code == 1 && lines.complaint.contains("--secret-file lines"), "\(lines)")
       let file = try cairn.cairn("run", "--secret-file", "lines:/etc/lines", "--", "cat", "/etc/lines")
-      #expect(file.code == 0 && file.output == "***\n\("*****")\n" || file.output == "two\nlines\n", "\(file)")
+      #expect(file.code == 0 && file.output == "two\nlines\n", "\(file)")
       // Another project's jobs may not have it.
       #expect(try cairn.cairn("run", "--project", "other", "--secret-file", "lines", "--", "true").code == 1)
       #expect(try cairn.cairn("secret", "rm", "lines").code == 1)

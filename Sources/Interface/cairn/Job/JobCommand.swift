@@ -6,5 +6,6 @@ struct JobCommand: AsyncParsableCommand {
     subcommands: [
       JobList.self, JobShow.self, JobLogs.self, JobStop.self, JobRemove.self, JobWait.self, JobEvents.self,
       JobTensorBoard.self,
+      JobExec.self, JobRerun.self, JobCompare.self, JobUsageCommand.self,
     ])
 }

@@ -1,0 +1,64 @@
+import Containers
+import ControlDatabase
+import GPUs
+import JobStates
+import Linux
+import Logging
+
+extension JobService {
+  private static let sampleEvery = Duration.seconds(1)
+  /// nvidia-smi costs more than reading control groups does.
+  private static let gpusEvery = 5
+
+  /// Samples what running jobs use of the host, until it is cancelled. That something can't be measured ends nothing.
+  func sampleUsage() async throws {
+    var series: [String: UsageSeries] = [:]
+    var hasComplained = false
+    for tick in 0... {
+      try await Task.sleep(for: Self.sampleEvery)
+      do {
+        var seen: Set<String> = []
+        var gpus: [GPUUsage]?
+        for id in running {
+          guard let job = try await database.jobIfPresent(id), job.state == .running else { continue }
+          let attempt = try await database.attempt(job.attempt, of: id)
+          guard let pid = attempt.process?.pid, let usage = ContainerUsage.read(pid: pid) else { continue }
+          if gpus == nil, !attempt.gpus.isEmpty, tick % Self.gpusEvery == 0 { gpus = try await GPUUsage.read() }
+          let path = files.usage(of: id, attempt: attempt.number)
+          seen.insert(path)
+          try series[path, default: UsageSeries(path: path, spacing: 1_000_000_000)].add(
+            UsageSample(usage, gpus: gpus?.filter { attempt.gpus.contains($0.uuid) }))
+        }
+        series = series.filter { seen.contains($0.key) }
+      } catch {
+        try Task.checkCancellation()
+        if !hasComplained { logger.warning("what jobs use of the host is not recorded: \(error)") }
+        hasComplained = true
+      }
+    }
+  }
+
+  /// What an attempt used of the host, the first sample first; none where it was too short for one.
+  /// - Parameter attempt: nil: the last one.
+  public nonisolated func usage(of id: String, attempt: Int? = nil) async throws -> (attempt: Int, [UsageSample]) {
+    let last = try await database.job(id).attempt
+    let number = attempt ?? max(last, 1)
+    let path = files.usage(of: id, attempt: number)
+    return (number, try await offPool { UsageSeries.read(path) })
+  }
+}
+
+extension UsageSample {
+  fileprivate init(_ usage: ContainerUsage, gpus: [GPUUsage]?) {
+    self.init(
+      time: nanosecondsNow(), processorNanoseconds: usage.processorNanoseconds, memoryBytes: usage.memoryBytes,
+      readBytes: usage.readBytes, writtenBytes: usage.writtenBytes,
+      gpus: gpus.map {
+        $0.map {
+          GPU(
+            uuid: $0.uuid, utilizationPercent: $0.utilizationPercent, memoryMebibytes: $0.memoryMebibytes,
+            powerWatts: $0.powerWatts)
+        }
+      })
+  }
+}
