@@ -4,7 +4,7 @@ PREFIX ?= /usr
 export DESTDIR PREFIX
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test check lint format bench bench-dedup bench-scale bench-tracker install uninstall clean
+.PHONY: help deps build demo test soak check lint format bench bench-dedup bench-scale bench-tracker install uninstall clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -24,6 +24,11 @@ demo: ## start Cairn in a directory of its own, run a real training job on it, c
 test: ## all tests, those of real mounts and containers too (as root)
 	@scripts/install-dependencies build run test
 	@scripts/test
+
+soak: ## hundreds of short jobs while daemons are killed, for SOAK_SECONDS (default 240)
+	@scripts/install-dependencies build run
+	@scripts/build-release
+	@scripts/soak $(SOAK_SECONDS)
 
 check: ## what CI does: lint, build without warnings, all tests
 	@bash .ci/run

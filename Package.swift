@@ -102,7 +102,7 @@ let platform: [Target] = [
   .target(
     name: "Webhooks",
     dependencies: [
-      "CCrypto", "Linux", "ModelRepository", "Records", "Tracker", grdb, logging, subprocess,
+      "CCrypto", "Linux", "ModelRepository", "Records", "Secrets", "Tracker", grdb, logging, subprocess,
       .product(name: "SystemPackage", package: "swift-system"),
     ], path: "Sources/Platform/Webhooks", swiftSettings: settings),
   .target(
@@ -116,7 +116,8 @@ let platform: [Target] = [
     ], path: "Sources/Platform/Containers", swiftSettings: settings),
   .target(name: "GPUs", dependencies: [subprocess], path: "Sources/Platform/GPUs", swiftSettings: settings),
   .target(
-    name: "Jobs", dependencies: ["JobStates", "ControlDatabase", "Containers", "GPUs", "Linux", "Secrets", logging],
+    name: "Jobs",
+    dependencies: ["JobStates", "ControlDatabase", "CLinux", "Containers", "GPUs", "Linux", "Secrets", logging],
     path: "Sources/Platform/Jobs", swiftSettings: settings),
   .target(
     name: "TensorBoard", dependencies: ["Linux"], path: "Sources/Platform/TensorBoard", swiftSettings: settings),

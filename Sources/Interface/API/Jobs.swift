@@ -107,6 +107,8 @@ public struct Job: Codable, Equatable, Sendable, Identifiable {
   public var pinnedImage: PinnedImage?
   /// The job that it repeats; nil: none.
   public var rerunOf: String?
+  /// What of git it was started from; nil: nothing.
+  public var git: GitCommit?
 
   public init(
     id: String, name: String, project: String, image: String, command: [String], environment: [String: String] = [:],

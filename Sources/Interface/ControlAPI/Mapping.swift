@@ -28,6 +28,7 @@ extension API.Job {
     notBeforeNanoseconds = job.state == .queued ? job.notBefore : nil
     pinnedImage = job.pinnedImage
     rerunOf = job.request.rerunOf
+    git = job.request.git
   }
 }
 

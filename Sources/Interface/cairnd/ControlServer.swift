@@ -52,14 +52,15 @@ struct ControlServer {
     for finding in podman.host.findings where finding.level != .good {
       logger.warning("\(finding.subject): \(finding.message)")
     }
-    let secrets = SecretService(database: database, box: SecretBox(keyPath: directory + "/secrets.key"))
+    let box = SecretBox(keyPath: directory + "/secrets.key")
+    let secrets = SecretService(database: database, box: box)
     let projects = ProjectService(database: database)
     let tokens = TokenService(database: database)
     let tracker = try Tracker(path: directory + "/tracker.db", logger: logger)
     let models = try await openModels(database, storage)
     let webhooks = try WebhookService(
       directory: directory, models: models,
-      targets: configuration.control.webhooks == .private ? .private : .public, logger: logger)
+      targets: configuration.control.webhooks == .private ? .private : .public, box: box, logger: logger)
     let mlflow = MLflowAPI(
       tracker: tracker, models: models, webhooks: webhooks, storage: storage, mount: configuration.storage.mount,
       addProject: projects.provide)

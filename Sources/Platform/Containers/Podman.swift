@@ -7,7 +7,7 @@ public struct Podman: Sendable {
   public let host: HostReport
   /// Words for `podman` before the verb.
   let globalArguments: [String]
-  private let limits: HostLimits
+  let limits: HostLimits
   private let sharedMemoryBytes: UInt64
 
   /// Finds out what this host offers. What was found is kept in `directory` until the host restarts.

@@ -33,6 +33,14 @@ func check(_ request: JobRequest, host: Resources) throws {
   }
   if request.command.contains(where: { $0.utf8.contains(0) }) { try refuse("the command has a null byte in it") }
   if let user = request.user, user.isEmpty || user.hasPrefix("-") { try refuse("\"\(user)\" can't be a user") }
+  if let dockerfile = request.dockerfile {
+    let parts = dockerfile.split(separator: "/", omittingEmptySubsequences: false)
+    if parts.contains(where: { $0.isEmpty || $0 == ".." }) || dockerfile.utf8.contains(0) {
+      try refuse("\(dockerfile.debugDescription) is no path of a file in the workspace")
+    }
+    if request.image == JobRequest.hostImage { try refuse("a job that builds its image does not run on the host's") }
+    if request.workspaceSnapshot == nil { try refuse("a job without a workspace has nothing to build its image from") }
+  }
   try check(request.secrets ?? [])
   if let policy = request.retryPolicy,
     !policy.on.isSubset(of: RetryPolicy.possible) || !(0...RetryPolicy.longestDelay).contains(policy.delaySeconds)

@@ -21,6 +21,9 @@ struct JobFiles: Sendable {
 
   func secrets(of container: String) -> SecretFiles { SecretFiles(directory: "\(secrets)/\(container)") }
 
+  /// There while an image is being built for a container.
+  func dockerfile(of container: String) -> String { "\(directory)/\(container).dockerfile" }
+
   /// There while a container is being started.
   func environment(of container: String) -> String { "\(directory)/\(container).env" }
 }

@@ -1,7 +1,10 @@
+import CLinux
 import Containers
 import ControlDatabase
 import FoundationEssentials
+import Glibc
 import JobStates
+import Linux
 import Secrets
 
 extension JobRunner {
@@ -10,7 +13,14 @@ extension JobRunner {
   func provideImage(of job: Job, _ attempt: Attempt) async throws -> String {
     if let pinned = job.pinnedImage {
       let image = try await failing(.imageNotFound) { try await find(pinned, of: job, attempt) }
+      // So that it stays as long as this job does, too.
+      if job.request.dockerfile != nil { try await podman.tag(image.id, Self.builtImage(of: job.id)) }
       try await database.pin(PinnedImage(id: image.id, digest: image.digest ?? pinned.digest), for: attempt)
+      return image.id
+    }
+    if let dockerfile = job.request.dockerfile {
+      let image = try await failing(.imageBuildFailed) { try await build(dockerfile, job, attempt) }
+      try await database.pin(PinnedImage(id: image.id, digest: image.digest), for: attempt)
       return image.id
     }
     let image = try await failing(.imageNotFound) { () async throws -> LocalImage in
@@ -19,6 +29,24 @@ extension JobRunner {
     }
     try await database.pin(PinnedImage(id: image.id, digest: image.digest), for: attempt)
     return image.id
+  }
+
+  /// The name under which podman keeps what was built for a job.
+  static func builtImage(of job: String) -> String { "localhost/cairn-build:\(job)" }
+
+  private func build(_ dockerfile: String, _ job: Job, _ attempt: Attempt) async throws -> LocalImage {
+    let workspace = "\(storage.mount)/workspaces/\(job.id)"
+    try? await database.setDetail("building image from \(dockerfile)", of: job.id)
+    // podman follows links, as root, and tells in its complaints what it has read.
+    let text = try readBeneath(workspace, dockerfile)
+    let copy = files.dockerfile(of: attempt.container)
+    try writeFile(copy, text)
+    defer { unlink(copy) }
+    try FileManager.default.createDirectory(
+      atPath: files.logDirectory(of: job.id), withIntermediateDirectories: true)
+    return try await podman.build(
+      dockerfile: copy, context: workspace, tag: Self.builtImage(of: job.id),
+      output: files.logDirectory(of: job.id) + "/build.log")
   }
 
   private func find(_ pinned: PinnedImage, of job: Job, _ attempt: Attempt) async throws -> LocalImage {
@@ -91,4 +119,23 @@ struct RegistryCredentials {
     }
     return String(parts[0])
   }
+}
+
+/// A file below a directory, whatever links there are, of at most 1 MiB.
+private func readBeneath(_ directory: String, _ path: String) throws -> String {
+  let top = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  guard top >= 0 else { throw SystemError("open", directory) }
+  defer { close(top) }
+  let descriptor = cairn_open_beneath(top, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0)
+  guard descriptor >= 0 else { throw SystemError("open", path) }
+  defer { close(descriptor) }
+  var bytes: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: 64 << 10)
+  while bytes.count < 1 << 20 {
+    let count = read(descriptor, &buffer, buffer.count)
+    guard count >= 0 else { throw SystemError("read", path) }
+    if count == 0 { break }
+    bytes += buffer[..<count]
+  }
+  return String(decoding: bytes, as: UTF8.self)
 }

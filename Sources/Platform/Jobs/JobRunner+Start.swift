@@ -76,7 +76,8 @@ extension JobRunner {
     try await failing(.containerFailed) {
       if !secrets.isEmpty { try files.secrets(of: attempt.container).make(secrets.files.map(\.value)) }
       try await reached(.secretsMade)
-      let environment = try await tracking.environment(of: attempt, of: job)
+      // By now its image is known.
+      let environment = try await tracking.environment(of: attempt, of: database.job(job.id))
       try FileManager.default.createDirectory(
         atPath: files.logDirectory(of: job.id), withIntermediateDirectories: true)
       try await podman.start(

@@ -13,7 +13,7 @@ extension JobService {
   func removeLeftovers() async throws -> [String] {
     try await podman.settle(label: instanceLabel, value: files.directory)
     // Nobody reads them any more: no podman of ours is on its way.
-    for file in Self.names(in: files.directory) where file.hasSuffix(".env") {
+    for file in Self.names(in: files.directory) where file.hasSuffix(".env") || file.hasSuffix(".dockerfile") {
       unlink("\(files.directory)/\(file)")
     }
     var needed: Set<String> = []

@@ -250,6 +250,7 @@ public actor JobService {
     // It is being cleaned away after.
     while running.contains(id) { try await Task.sleep(for: .milliseconds(10)) }
     for attempt in try await database.attempts(of: id) { try await runner.clean(after: attempt.container) }
+    if job.request.dockerfile != nil { try await podman.untag(JobRunner.builtImage(of: id)) }
     try await storage.removeWorkspace(job: id)
     if artifacts {
       try await storage.removeArtifacts(project: job.project, job: id)

@@ -1,3 +1,4 @@
+import FoundationEssentials
 public import ModelRepository
 import Tracker
 
@@ -19,8 +20,8 @@ public struct Webhook: Hashable, Sendable {
   /// Milliseconds since 1970, as are all times here.
   public let createdAt: Int64
   public internal(set) var updatedAt: Int64
-  /// With which deliveries are signed. It is never told again.
-  var secret: String?
+  /// With which deliveries are signed, encrypted. It is never told again.
+  var secret: Data?
 }
 
 /// What somebody asks to be told of, or how it is to change; what is nil stays as it is.

@@ -1,8 +1,10 @@
+import FoundationEssentials
 import GRDB
+import Secrets
 
 /// The form of the webhooks' records, step by step. A step that was released is never changed.
 enum WebhookMigrations {
-  static var all: DatabaseMigrator {
+  static func all(_ box: SecretBox) -> DatabaseMigrator {
     var migrator = DatabaseMigrator()
     migrator.registerMigration("1") { database in
       try database.execute(
@@ -43,6 +45,32 @@ enum WebhookMigrations {
           INSERT INTO eventsRead VALUES (1, 0);
           """)
     }
+    migrator.registerMigration("2") { database in
+      // What was there in clear is written over, not only forgotten.
+      try database.execute(
+        sql: """
+          PRAGMA secure_delete = ON;
+          ALTER TABLE webhook ADD COLUMN sealedSecret BLOB;
+          """)
+      let secrets = try Row.fetchAll(database, sql: "SELECT id, secret FROM webhook WHERE secret IS NOT NULL")
+      for row in secrets {
+        let id: String = row["id"]
+        try database.execute(
+          sql: "UPDATE webhook SET sealedSecret = ?, secret = NULL WHERE id = ?",
+          arguments: [try box.seal(webhookSecret: row["secret"], of: id), id])
+      }
+      try database.execute(sql: "ALTER TABLE webhook DROP COLUMN secret")
+    }
     return migrator
+  }
+}
+
+extension SecretBox {
+  func seal(webhookSecret secret: String, of id: String) throws -> Data {
+    Data(try seal(Array(secret.utf8), name: "webhook\0" + id))
+  }
+
+  func open(webhookSecret sealed: Data, of id: String) throws -> String {
+    String(decoding: try open(Array(sealed), name: "webhook\0" + id), as: UTF8.self)
   }
 }

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Linux
+import Secrets
 import Subprocess
 import SystemPackage
 import Tracker
@@ -28,6 +29,7 @@ struct WebhookSender: Sendable {
   /// For the files that curl reads the content from.
   let directory: String
   let targets: WebhookTargets
+  let box: SecretBox
 
   private static let seconds = 15
   private static let answerLimit = 64 << 10
@@ -64,7 +66,7 @@ struct WebhookSender: Sendable {
       option("header", "X-MLflow-Timestamp: \(now)"), option("header", "User-Agent: cairn"),
       option("header", "Expect:"),
     ]
-    if let secret = webhook.secret {
+    if let secret = try webhook.secret.map({ try box.open(webhookSecret: $0, of: webhook.id) }) {
       let signature = WebhookSignature.header(secret: secret, delivery: id, timestamp: now, payload: payload)
       lines.append(option("header", "X-MLflow-Signature: \(signature)"))
     }

@@ -4,6 +4,7 @@ import Linux
 public import Logging
 public import ModelRepository
 import Records
+public import Secrets
 import Tracker
 
 /// Webhooks, and the deliveries that they are owed: `webhooks.db`.
@@ -15,18 +16,24 @@ public final class WebhookService: Sendable {
   let models: ModelRepository
   let sender: WebhookSender
   let logger: Logger
+  let box: SecretBox
   let wake: AsyncStream<Void>.Continuation
   let wakeSignal: AsyncStream<Void>
 
   /// The most webhooks that a project may have: each is sent every event.
   static let mostWebhooks = 100
 
-  /// - Parameter directory: the control plane's.
+  /// - Parameters:
+  ///   - directory: the control plane's.
+  ///   - box: encrypts the webhooks' secrets.
   /// - Throws: `RecordFileError` where another process has it open, or a newer version of Cairn wrote it.
-  public init(directory: String, models: ModelRepository, targets: WebhookTargets, logger: Logger) throws {
-    file = try RecordFile(path: directory + "/webhooks.db", migrator: WebhookMigrations.all)
+  public init(
+    directory: String, models: ModelRepository, targets: WebhookTargets, box: SecretBox, logger: Logger
+  ) throws {
+    file = try RecordFile(path: directory + "/webhooks.db", migrator: WebhookMigrations.all(box))
+    self.box = box
     self.models = models
-    sender = WebhookSender(directory: directory, targets: targets)
+    sender = WebhookSender(directory: directory, targets: targets, box: box)
     self.logger = logger
     (wakeSignal, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     // What an earlier daemon left.
@@ -42,9 +49,11 @@ public final class WebhookService: Sendable {
     }
     try await check(request)
     let now = nanosecondsNow() / 1_000_000
+    let id = UUID().uuidString.lowercased()
     let webhook = Webhook(
-      id: UUID().uuidString.lowercased(), project: project, name: name, description: request.description, url: url,
-      events: events, status: request.status ?? .active, createdAt: now, updatedAt: now, secret: request.secret)
+      id: id, project: project, name: name, description: request.description, url: url,
+      events: events, status: request.status ?? .active, createdAt: now, updatedAt: now,
+      secret: try request.secret.map { try box.seal(webhookSecret: $0, of: id) })
     try await file.pool.write { database in
       let count = try Int.fetchOne(
         database, sql: "SELECT count(*) FROM webhook WHERE project = ?", arguments: [project])
@@ -55,7 +64,7 @@ public final class WebhookService: Sendable {
       }
       try database.execute(
         sql: """
-          INSERT INTO webhook (id, project, name, description, url, events, secret, status, createdAt, updatedAt)
+          INSERT INTO webhook (id, project, name, description, url, events, sealedSecret, status, createdAt, updatedAt)
           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
           """,
         arguments: [
@@ -88,18 +97,19 @@ public final class WebhookService: Sendable {
   /// - Throws: `TrackerError`
   public func update(_ id: String, _ request: WebhookRequest, in project: String) async throws -> Webhook {
     try await check(request)
+    let sealed = try request.secret.map { try box.seal(webhookSecret: $0, of: id) }
     return try await file.pool.write { database in
       var webhook = try Self.webhook(id, project, database)
       if let name = request.name { webhook.name = name }
       if let description = request.description { webhook.description = description }
       if let url = request.url { webhook.url = url }
       if let events = request.events { webhook.events = events }
-      if let secret = request.secret { webhook.secret = secret }
+      if let sealed { webhook.secret = sealed }
       if let status = request.status { webhook.status = status }
       webhook.updatedAt = nanosecondsNow() / 1_000_000
       try database.execute(
         sql: """
-          UPDATE webhook SET name = ?, description = ?, url = ?, events = ?, secret = ?, status = ?, updatedAt = ?
+          UPDATE webhook SET name = ?, description = ?, url = ?, events = ?, sealedSecret = ?, status = ?, updatedAt = ?
           WHERE id = ?
           """,
         arguments: [
@@ -186,6 +196,6 @@ extension Webhook {
       id: row["id"], project: row["project"], name: row["name"], description: row["description"], url: row["url"],
       events: events.split(separator: " ").compactMap { WebhookEvent(name: String($0)) },
       status: Status(rawValue: row["status"]) ?? .disabled, createdAt: row["createdAt"], updatedAt: row["updatedAt"],
-      secret: row["secret"])
+      secret: row["sealedSecret"])
   }
 }

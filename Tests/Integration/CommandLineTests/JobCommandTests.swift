@@ -49,6 +49,37 @@ import Testing
     }
   }
 
+  @Test func aJobRunsFromACommitOfARepository() throws {
+    try CairnInstance.with { cairn in
+      let script = """
+        git init -q -b main repo && cd repo && git config user.email a@b && git config user.name a
+        echo one > file && git add file && git commit -qm one && git tag v1
+        echo two > file && git commit -qam two && git rev-parse v1 main
+        """
+      let made = try RunningCommand(
+        program: "/bin/sh", arguments: ["-c", script], directory: cairn.directory,
+        environment: ["PATH": "/usr/bin:/bin", "HOME": cairn.directory]
+      ).finish()
+      let commits = made.output.split(separator: "\n").map(String.init)
+      #expect(commits.count == 2, "\(made)")
+      let address = "git+file://\(cairn.directory)/repo"
+      for (reference, text, commit) in [
+        ("@v1", "one", commits[0]), ("", "two", commits[1]), ("@" + commits[0], "one", commits[0]),
+      ] {
+        let name = "of-\(text)-\(reference.count)"
+        let script = "cat file; ls -A"
+        let run = try cairn.cairn("run", "--name", name, "--workspace", address + reference, "--", "sh", "-c", script)
+        #expect(run.code == 0 && run.output == "\(text)\nfile\n", "\(run)")
+        let job = try #require(try cairn.json("job", "show", name)["job"] as? [String: Any])
+        #expect(job["project"] as? String == "repo")
+        #expect((job["git"] as? [String: Any])?["commit"] as? String == commit, "\(job)")
+      }
+      let missing = try cairn.cairn("run", "--workspace", address + "@nothing", "--", "true")
+      #expect(missing.code == 1 && missing.complaint.contains("could not be checked out"), "\(missing)")
+      #expect(try cairn.cairn("run", "--workspace", "git+ext::touch /tmp/x", "--", "true").code != 0)
+    }
+  }
+
   @Test func severalLogsAreFollowedAtOnceAndTheirStreamsToldApart() throws {
     try CairnInstance.with { cairn in
       for name in ["a", "bb"] {

@@ -28,6 +28,70 @@ struct ImageTests {
     }
   }
 
+  @Test func `all attempts of a job run the image that the first one ran, also when its name stands for another`()
+    async throws
+  {
+    try await withImage { bench in
+      let job = try await bench.submit("echo $CAIRN_ATTEMPT; test $CAIRN_ATTEMPT = 2", image: image) {
+        $0.retries = 3
+        $0.retryPolicy = RetryPolicy(on: [.failed], delaySeconds: 3)
+      }
+      for await _ in bench.database.watchChanges() {
+        if try await bench.database.job(job.id).notBefore != nil { break }
+      }
+      let pinned = try #require(try await bench.database.job(job.id).pinnedImage)
+      // An image without a shell takes the name.
+      _ = try await shell("podman untag \(image); tar -C / -chf - ./etc/hostname | podman import --quiet - \(image)")
+      let end = try await bench.jobs.wait(for: job.id)
+      #expect(end.state == .succeeded && end.attempt == 2, "\(end)")
+      let again = try await bench.jobs.submit(bench.jobs.repetition(of: job.id))
+      #expect(again.pinnedImage == pinned && again.request.rerunOf == job.id)
+      #expect(try await bench.jobs.wait(for: again.id).pinnedImage == pinned)
+      _ = try await shell("podman rmi --force \(pinned.id)")
+    }
+  }
+
+  @Test func `an image is built from the workspace, once for all attempts, and goes with the job`() async throws {
+    try await withImage { bench in
+      let snapshot = try bench.storage.addSnapshot([
+        "Dockerfile": "FROM \(image)\nCOPY data /data\nENV BUILT=yes\n", "data": "from the workspace\n",
+      ])
+      let script = "read line < /data; echo $line $BUILT; test $CAIRN_ATTEMPT = 2"
+      let job = try await bench.run(script, image: "localhost/cairn-build") {
+        $0.dockerfile = "Dockerfile"
+        $0.workspaceSnapshot = snapshot
+        $0.retries = 1
+        $0.retryPolicy = RetryPolicy(on: [.failed], delaySeconds: 0)
+      }
+      #expect(job.state == .succeeded && job.attempt == 2, "\(job)")
+      #expect(try await bench.log(of: job) == ["from the workspace yes"])
+      let name = "localhost/cairn-build:\(job.id)"
+      #expect(try await bench.podman.image(name)?.id == job.pinnedImage?.id)
+      try await bench.jobs.remove(job.id)
+      #expect(try await bench.podman.image(name) == nil)
+    }
+  }
+
+  @Test func `a Dockerfile that can't be built, or leads out of the workspace, fails the job and tells nothing else`()
+    async throws
+  {
+    try await withImage { bench in
+      let secret = "\(bench.directory)/secret"
+      try "TOPSECRET here\n".write(toFile: secret, atomically: false, encoding: .utf8)
+      let snapshot = try bench.storage.addSnapshot(["Dockerfile": "NONSENSE x\n"])
+      try FileManager.default.createSymbolicLink(
+        atPath: "\(bench.storage.mount)/snapshots/\(snapshot)/link", withDestinationPath: secret)
+      for file in ["Dockerfile", "link", "missing"] {
+        let job = try await bench.run("true", image: "localhost/cairn-build") {
+          $0.dockerfile = file
+          $0.workspaceSnapshot = snapshot
+        }
+        #expect(job.state == .failed && job.reason == .imageBuildFailed, "\(job)")
+        #expect(!(job.detail ?? "").contains("TOPSECRET"), "\(job)")
+      }
+    }
+  }
+
   @Test func `when the control plane is drained its jobs are stopped and those in the queue stay`() async throws {
     try await withImage { bench in
       let all = Double(ProcessInfo.processInfo.activeProcessorCount)

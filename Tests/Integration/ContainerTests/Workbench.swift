@@ -132,7 +132,23 @@ struct DirectoryStorage: JobStorage {
     for name in ["storage", "workspaces", "artifacts"] { try Self.make("\(mount)/\(name)") }
   }
 
-  func createWorkspace(job: String, from snapshot: UInt32?) async throws { try Self.make("\(mount)/workspaces/\(job)") }
+  func createWorkspace(job: String, from snapshot: UInt32?) async throws {
+    let path = "\(mount)/workspaces/\(job)"
+    if FileManager.default.fileExists(atPath: path) { return }
+    guard let snapshot else { return try Self.make(path) }
+    _ = try await shell("cp -a \(mount)/snapshots/\(snapshot) \(path)")
+  }
+
+  /// A snapshot of these files.
+  func addSnapshot(_ files: [String: String]) throws -> UInt32 {
+    let number = UInt32.random(in: 1...1_000_000)
+    try Self.make("\(mount)/snapshots/\(number)")
+    for (name, text) in files {
+      try text.write(toFile: "\(mount)/snapshots/\(number)/\(name)", atomically: false, encoding: .utf8)
+    }
+    return number
+  }
+
   func createArtifacts(project: String, job: String) async throws {
     try Self.make("\(mount)/artifacts/\(project)/\(job)")
   }

@@ -47,7 +47,7 @@ struct JobExec: AsyncParsableCommand {
   /// Read by a thread of its own, which waits for as long as nothing comes.
   private func standardInput() -> AsyncStream<[UInt8]> {
     let (stream, continuation) = AsyncStream.makeStream(of: [UInt8].self)
-    _ = Thread(name: "input") {
+    _ = WorkerThread(name: "input") {
       var buffer = [UInt8](repeating: 0, count: 64 << 10)
       while case let count = Glibc.read(0, &buffer, buffer.count), count > 0 {
         continuation.yield(Array(buffer[..<count]))

@@ -53,7 +53,8 @@ struct JobRerun: AsyncParsableCommand {
 
 struct JobCompare: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "compare", abstract: "Compare what two jobs have left behind, file by file; exits with 1 if it differs.")
+    commandName: "compare",
+    abstract: "Compare what two jobs have left behind, file by file; exits with 1 if it differs.")
 
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var output: OutputOptions

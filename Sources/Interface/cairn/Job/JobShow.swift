@@ -27,7 +27,7 @@ struct JobShow: AsyncParsableCommand {
         ("retries", job.retries == 0 ? nil : "\(job.retries)"),
         ("depends on", job.dependsOn?.map { "\($0.job) (\($0.condition.rawValue))" }.joined(separator: ", ")),
         ("secrets", job.secrets?.map { "\($0.name) as \($0.variable ?? $0.file ?? "")" }.joined(separator: ", ")),
-        ("image id", job.pinnedImage?.id), ("repeats", job.rerunOf),
+        ("commit", job.git?.commit), ("image id", job.pinnedImage?.id), ("repeats", job.rerunOf),
         ("not before", job.notBeforeNanoseconds.map(describe(time:))),
         (
           "reached at",

@@ -40,7 +40,10 @@ struct RunCommand: AsyncParsableCommand {
     name: .shortAndLong, help: ArgumentHelp("A variable; KEY alone takes its value from here.", valueName: "KEY=VALUE"))
   var env: [String] = []
 
-  @Option(name: .shortAndLong, help: ArgumentHelp("The directory to send, or `none`.", valueName: "directory"))
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "The directory to send, a git repository as git+https://HOST/PATH@REF, or `none`.", valueName: "directory"))
   var workspace = "."
 
   @Option(
@@ -67,6 +70,7 @@ struct RunCommand: AsyncParsableCommand {
     if let cpus, !(cpus > 0 && cpus.isFinite) { throw ValidationError("--cpus must be above 0.") }
     if memory?.bytes == 0 { throw ValidationError("--memory must be above 0.") }
     if timeout?.seconds == 0 { throw ValidationError("--timeout must be above 0.") }
+    _ = try GitWorkspace(workspace)
     for variable in env where variable.isEmpty || variable.hasPrefix("=") {
       throw ValidationError("--env takes KEY=VALUE, not `\(variable)`.")
     }
@@ -74,15 +78,24 @@ struct RunCommand: AsyncParsableCommand {
 
   func run() async throws {
     let client = connection.client
-    let directory = try directoryName()
     // Asked first, so that a daemon that is not there is found out before a large tree is read.
     _ = try await client.information()
-    let snapshot = workspace == "none" ? nil : try await sendWorkspace(workspace, to: client)
+    var (directory, name) = (workspace == "none" ? nil : workspace, try workspaceName())
+    var checkout: TemporaryDirectory?
+    defer { checkout?.remove() }
+    if let repository = try GitWorkspace(workspace) {
+      let temporary = try TemporaryDirectory(prefix: "cairn-git")
+      checkout = temporary
+      try await repository.checkOut(into: temporary.path)
+      (directory, name) = (temporary.path, repository.name)
+    }
+    var snapshot: UInt32?
+    if let directory { snapshot = try await sendWorkspace(directory, to: client) }
     var wanted = NewJob(
-      project: project, directory: directory, name: name, image: image, command: command, environment: environment(),
+      project: project, directory: name, name: self.name, image: image, command: command, environment: environment(),
       gpus: gpus, cpus: cpus, memoryBytes: memory?.bytes, workspaceSnapshot: snapshot,
       timeoutSeconds: timeout?.seconds, models: mountModel.isEmpty ? nil : mountModel,
-      git: workspace == "none" ? nil : GitDirectory.commit(in: try absolutePath(workspace)))
+      git: try directory.flatMap { GitDirectory.commit(in: try absolutePath($0)) })
     try options.apply(to: &wanted)
     let job = try await client.submit(wanted)
     if detach {
@@ -129,8 +142,9 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   /// The name of the workspace's directory, or of this one where none is sent.
-  private func directoryName() throws -> String {
-    try absolutePath(workspace == "none" ? "." : workspace).split(separator: "/").last.map(String.init) ?? "root"
+  private func workspaceName() throws -> String {
+    let directory = workspace == "none" || workspace.hasPrefix("git+") ? "." : workspace
+    return try absolutePath(directory).split(separator: "/").last.map(String.init) ?? "root"
   }
 
   private func ending(of job: Job) -> String {

@@ -44,6 +44,12 @@ struct RunOptions: ParsableArguments {
       "Pull the image with this secret: USER:PASSWORD, or what podman login writes.", valueName: "NAME"))
   var registrySecret: String?
 
+  @Flag(help: "Build the image from the Dockerfile in the workspace, instead of taking --image.")
+  var build = false
+
+  @Option(help: ArgumentHelp("Build the image from this file in the workspace.", valueName: "path"))
+  var dockerfile: String?
+
   func validate() throws {
     if retries < 0 { throw ValidationError("--retries must not be negative.") }
     _ = try secrets()
@@ -59,6 +65,9 @@ struct RunOptions: ParsableArguments {
     job.retries = retries
     job.retryPolicy = try retryPolicy()
     job.registrySecret = registrySecret
+    job.dockerfile = dockerfile ?? (build ? "Dockerfile" : nil)
+    // The name under which podman keeps what is built.
+    if job.dockerfile != nil { job.image = "localhost/cairn-build" }
   }
 
   private func secrets() throws -> [SecretUse]? {
