@@ -29,8 +29,9 @@ extension CairnClient {
   public func remove(notebook name: String) async throws { try await http.send("DELETE", path(name)) }
 
   /// Opens a TensorBoard over a job's artifacts, or finds the one that is open.
-  public func openTensorBoard(of job: String) async throws -> TensorBoardStatus {
-    try await post("/v1/jobs/\(UnixHTTPClient.escapeComponent(Array(job.utf8)))/tensorboard")
+  /// - Parameter onHost: whether the host's TensorBoard is taken, not that of the job's image.
+  public func openTensorBoard(of job: String, onHost: Bool) async throws -> TensorBoardStatus {
+    try await post("/v1/jobs/\(UnixHTTPClient.escapeComponent(Array(job.utf8)))/tensorboard?host=\(onHost)")
   }
 
   /// How far it is.

@@ -45,7 +45,7 @@ extension ControlAPI {
     }
     routes.add("POST", "/v1/jobs/{job}/tensorboard") { request in
       let job = try await find(request)
-      let own = try await tensorBoards.open(for: job)
+      let own = try await tensorBoards.open(for: job, onHost: request.flag("host"))
       return try .json(
         TensorBoardStatus(job: API.Job(own), isReady: false, url: address(of: .init(.tensorBoard, job.id)).url))
     }

@@ -77,6 +77,9 @@ public struct ServerProxy: Sendable {
       case .tensorBoard: server = try await tensorBoards.server(of: subject.id)
       }
     } catch { throw apiError(for: error) }
+    if subject.kind == .notebook, request.method == "PUT", request.path.dropFirst(2).starts(with: ["api", "contents"]) {
+      notebooks.noteSave(in: subject.id)
+    }
     let forwarder = Forwarder(
       socket: server.socket,
       fields: ForwardedFields(

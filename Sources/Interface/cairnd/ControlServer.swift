@@ -87,10 +87,10 @@ struct ControlServer {
       models: ModelsOfDeployments(models: models, storage: storage, mount: configuration.storage.mount), logger: logger)
     let passes = try AccessPasses(keyPath: directory + "/access.key")
     let notebooks = NotebookService(
-      directory: configuration.serversDirectory, passes: passes, database: database, jobs: jobs, podman: podman,
+      directory: directory + "/servers", passes: passes, database: database, jobs: jobs, podman: podman,
       storage: StorageOfNotebooks(client: storage), logger: logger)
     let tensorBoards = TensorBoardService(
-      directory: configuration.serversDirectory, database: database, jobs: jobs,
+      directory: directory + "/servers", database: database, jobs: jobs,
       storage: StorageOfJobs(client: storage, mount: configuration.storage.mount), logger: logger)
     let metrics = SystemMetrics(database: database, podman: podman, tracker: tracker, logger: logger)
     let api = ControlAPI(

@@ -9,7 +9,9 @@ struct StorageOfNotebooks: NotebookStorage {
 
   func createVolume(_ path: String, from snapshot: UInt32?) async throws {
     guard try await client.volume(path: path) == nil else { return }
-    let new = NewVolume(kind: .workspace, path: path)
+    let new =
+      path.hasPrefix("artifacts/")
+      ? NewVolume(kind: .artifact, path: path, mode: 0o777) : NewVolume(kind: .workspace, path: path)
     do {
       if let snapshot { _ = try await client.clone(snapshot, new) } else { _ = try await client.createVolume(new) }
     } catch let error as APIError where (400...499).contains(error.status) {
@@ -30,6 +32,11 @@ struct StorageOfNotebooks: NotebookStorage {
     // What was never made has no state to keep.
     guard let volume = try await client.volume(path: source) else { return }
     _ = try await client.snapshot(volume.id, path: path)
+  }
+
+  func removeEmptyVolume(_ path: String) async throws {
+    // Its own directory is one.
+    if let volume = try await client.volume(path: path), volume.usedInodes <= 1 { try await removeVolume(path) }
   }
 
   func removeVolume(_ path: String) async throws {

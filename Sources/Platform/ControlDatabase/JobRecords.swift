@@ -41,6 +41,18 @@ extension ControlDatabase {
     }
   }
 
+  /// The jobs that are or were servers of this, the newest first.
+  public func jobs(serving subject: ServedSubject) async throws -> [Job] {
+    try await read {
+      try Job.fetchAll(
+        $0,
+        sql: """
+          SELECT * FROM job
+          WHERE request ->> '$.serves.kind' = :kind AND request ->> '$.serves.id' = :id ORDER BY sequence DESC
+          """, arguments: ["kind": subject.kind.rawValue, "id": subject.id])
+    }
+  }
+
   /// All jobs that have not ended, the oldest first.
   public func unfinishedJobs() async throws -> [Job] {
     try await read {

@@ -58,6 +58,9 @@ struct IdleWatch: Equatable, Sendable {
     }
   }
 
+  /// Somebody did something that is no computing.
+  mutating func noteUse(at time: Int64) { lastActive = max(lastActive, time) }
+
   func verdict(now: Int64) -> Verdict {
     var verdict = Verdict.goOn
     for (cause, limit, since) in [(Cause.lifetime, lifetimeSeconds, startedAt), (.idle, idleSeconds, lastActive)] {

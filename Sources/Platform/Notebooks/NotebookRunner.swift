@@ -110,6 +110,7 @@ struct NotebookRunner: Sendable {
       if nanosecondsNow() >= next {
         next = nanosecondsNow() + interval
         watch.note(await meter.observe(server: try? servers.activity(of: notebook)))
+        if let saved = servers.lastSave(in: notebook.id) { watch.noteUse(at: saved) }
         try await act(on: watch.verdict(now: nanosecondsNow()), notebook)
       }
       try await Task.sleep(for: .seconds(1))
@@ -172,6 +173,8 @@ struct NotebookRunner: Sendable {
     let volumes = NotebookVolumes(notebook: notebook.id)
     try await storage.removeVolume(volumes.workspace)
     try await storage.removeVolume(volumes.environment)
+    try await storage.removeEmptyVolume(volumes.artifacts(of: notebook.project))
+    for job in try await database.jobs(serving: ServedSubject(.notebook, notebook.id)) { try await jobs.remove(job.id) }
     try await database.removeNotebook(notebook.id)
   }
 }

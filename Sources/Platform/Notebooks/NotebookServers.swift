@@ -1,4 +1,6 @@
 import ControlDatabase
+import Linux
+import Synchronization
 
 /// How the servers of notebooks are started and reached.
 struct NotebookServers: Sendable {
@@ -6,6 +8,19 @@ struct NotebookServers: Sendable {
   let directory: String
   /// Makes what a server asks for, which is in no record.
   let passes: AccessPasses
+
+  /// When somebody saved a file last, by notebook.
+  private let saves = SaveTimes()
+
+  init(directory: String, passes: AccessPasses) {
+    self.directory = directory
+    self.passes = passes
+  }
+
+  /// Nanoseconds since 1970; nil: nobody did while this daemon ran.
+  func lastSave(in notebook: String) -> Int64? { saves.times.withLock { $0[notebook] } }
+
+  func noteSave(in notebook: String) { saves.times.withLock { $0[notebook] = nanosecondsNow() } }
 
   static func prefix(of notebook: String) -> String { "/notebooks/\(notebook)/" }
 
@@ -47,8 +62,13 @@ struct NotebookServers: Sendable {
     wanted.serves = ServedSubject(.notebook, notebook.id)
     wanted.directories = [
       MountedDirectory(volumes.workspace, at: "/workspace"), MountedDirectory(volumes.environment, at: "/environment"),
+      MountedDirectory(volumes.artifacts(of: request.project), at: "/artifacts"),
       directory(of: job).mounted,
     ]
     return wanted
   }
+}
+
+private final class SaveTimes: Sendable {
+  let times = Mutex<[String: Int64]>([:])
 }

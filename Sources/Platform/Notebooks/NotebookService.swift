@@ -164,6 +164,10 @@ public actor NotebookService {
     return server
   }
 
+  /// Somebody has saved a file: who writes a text runs no kernel, and is at work all the same. An editor saves only what
+  /// was changed, so an open tab alone does not.
+  public nonisolated func noteSave(in notebook: String) { servers.noteSave(in: notebook) }
+
   private func check(_ request: NotebookRequest) throws {
     func refuse(_ message: String) throws {
       throw ControlError(.invalid, subject: request.name ?? request.image, message)

@@ -11,12 +11,16 @@ public protocol NotebookStorage: Sendable {
   /// Makes an immutable volume at `path` that is as the one at `source` is now.
   func snapshotVolume(_ source: String, at path: String) async throws
   func removeVolume(_ path: String) async throws
+  /// Removes a volume that no file is in.
+  func removeEmptyVolume(_ path: String) async throws
 }
 
 /// The volumes of a notebook.
 struct NotebookVolumes: Sendable {
   let notebook: String
 
+  /// What is in `/artifacts`: results, which outlive the notebook.
+  func artifacts(of project: String) -> String { "artifacts/\(project)/\(notebook)" }
   /// What is in `/workspace`.
   var workspace: String { "workspaces/\(notebook)" }
   /// What is in `/environment`.
@@ -27,6 +31,7 @@ struct NotebookVolumes: Sendable {
 
   /// Makes those that it runs with, unless they are there.
   func provide(for record: Notebook, in storage: any NotebookStorage) async throws {
+    try await storage.createVolume(artifacts(of: record.project), from: nil)
     guard let source = record.source else {
       try await storage.createVolume(workspace, from: record.request.workspaceSnapshot)
       try await storage.createVolume(environment, from: nil)

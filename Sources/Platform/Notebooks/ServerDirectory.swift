@@ -5,8 +5,9 @@ import Linux
 
 /// The directory that a server in a job shares with the daemon: its socket lies in it, and what it is started with.
 ///
-/// Whoever the server runs as may write to it; on the host nobody but root comes through the directory above. It is
-/// under /run, so it goes with a restart of the host, as the server does.
+/// Whoever the server runs as may write to it; on the host nobody but root comes through the directory above. It is on a
+/// disk and not under /run, whose memory a container could fill; the length of its path is no matter, because sockets are
+/// reached through open directories.
 struct ServerDirectory: Sendable {
   /// Where the container sees it.
   static let mountPoint = "/run/cairn"

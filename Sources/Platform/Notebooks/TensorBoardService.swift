@@ -69,10 +69,10 @@ public actor TensorBoardService {
   }
 
   private func look(at job: Job) async throws {
-    guard let subject = job.serves, job.state != .stopping else { return }
+    guard let subject = job.request.serves, subject.kind == .tensorBoard, job.state != .stopping else { return }
     let last = lastUse[job.id] ?? .now
     lastUse[job.id] = last
-    let isLive = try await database.jobs(matching: subject, project: nil).first.map { !$0.state.isTerminal } ?? false
+    let isLive = try await database.jobs(matching: subject.id, project: nil).first.map { !$0.state.isTerminal } ?? false
     let idle = (ContinuousClock.now - last) / .seconds(1)
     if idle >= (isLive ? patience.running : patience.ended) {
       lastUse[job.id] = nil
@@ -81,20 +81,28 @@ public actor TensorBoardService {
   }
 
   /// Opens one for the artifacts of a job, unless it is open.
+  /// - Parameter onHost: whether the host's TensorBoard is taken, not that of the job's image.
   /// - Returns: its own job.
-  public func open(for job: Job) async throws -> Job {
-    if let open = try await current(of: job.id), !open.state.isTerminal, open.state != .stopping { return open }
+  public func open(for job: Job, onHost: Bool = false) async throws -> Job {
+    guard job.request.serves == nil else {
+      throw ControlError(.conflict, subject: job.id, "job \(job.name) is a server itself, and has nothing to show")
+    }
+    for old in try await database.jobs(serving: ServedSubject(.tensorBoard, job.id)) {
+      if old.state.isTerminal { try await jobs.remove(old.id) } else if old.state != .stopping { return old }
+    }
     // A job that waits has none yet; one that has ended may have none any more.
     if !job.state.isTerminal { try await storage.createArtifacts(project: job.project, job: job.id) }
     let id = Names.newIdentifier()
     let server = ServerDirectory(parent: directory, job: id)
     try server.prepare(program: PackageResources.start_tensorboard_py, token: nil)
     var request = JobRequest(
-      project: job.project, name: String("tensorboard-\(job.name)".prefix(64)), image: job.request.image,
+      project: job.project, name: String("tensorboard-\(job.name)".prefix(64)),
+      image: onHost ? JobRequest.hostImage : job.request.image,
       command: [
         "python3", "\(ServerDirectory.mountPoint)/\(ServerDirectory.program)", Self.prefix(of: job.id),
       ],
-      environment: job.request.environment)
+      // What is in the job's environment, such as a path, is the image's.
+      environment: onHost ? [:] : job.request.environment)
     request.serves = ServedSubject(.tensorBoard, job.id)
     request.directories = [
       MountedDirectory("artifacts/\(job.project)/\(job.id)", at: "/artifacts", isReadOnly: true), server.mounted,
@@ -113,7 +121,7 @@ public actor TensorBoardService {
   }
 
   private func current(of job: String) async throws -> Job? {
-    try await database.jobs(JobFilter(limit: 1000)).first { $0.serves == job }
+    try await database.jobs(serving: ServedSubject(.tensorBoard, job)).first
   }
 
   /// The server that shows a job's artifacts. Who asks for it uses it.
@@ -126,9 +134,4 @@ public actor TensorBoardService {
     lastUse[own.id] = .now
     return ReachableServer(socket: ServerDirectory(parent: directory, job: own.id).socket, authorization: nil)
   }
-}
-
-extension Job {
-  /// The job whose artifacts this one shows; nil: it is no TensorBoard.
-  fileprivate var serves: String? { request.serves.flatMap { $0.kind == .tensorBoard ? $0.id : nil } }
 }

@@ -59,9 +59,6 @@ public struct Configuration: Equatable, Sendable {
   /// HAProxy's configuration and sockets.
   public var proxyDirectory: String { runDirectory + "/haproxy" }
 
-  /// What servers in jobs share with the daemon: their sockets.
-  public var serversDirectory: String { runDirectory + "/servers" }
-
   static let storageSocketName = "storage.sock"
   static let controlSocketName = "cairn.sock"
   /// HAProxy binds a socket under a name with its process's number in it, and then renames it.

@@ -4,6 +4,7 @@ usage: notebook.py COOKIES ADDRESS COMMAND [ARGUMENT…]
 
   page            opens the address, and prints the path that it leads to
   run CODE        runs a cell in a new kernel over a WebSocket, prints what it writes, and ends the kernel
+  cells PATH      runs all cells of a notebook file in a new kernel, prints what they write, and ends the kernel
   begin CODE      runs a cell in a new kernel, and leaves it; prints the kernel
   attach KERNEL CODE    runs a cell in a kernel that is there
   get PATH        prints what is at a path below the notebook's address
@@ -151,6 +152,13 @@ def main(cookies, address, command, *arguments):
         done = execute(notebook, kernel, arguments[0])
         notebook.end(kernel)
         sys.exit(0 if done else 1)
+    elif command == "cells":
+        content = json.loads(notebook.open("GET", notebook.base + "api/contents/" + arguments[0])[1])["content"]
+        kernel = notebook.kernel()
+        codes = [cell["source"] for cell in content["cells"] if cell["cell_type"] == "code"]
+        done = all(execute(notebook, kernel, code) for code in codes)
+        notebook.end(kernel)
+        sys.exit(0 if done and codes else 1)
     elif command == "begin":
         kernel = notebook.kernel()
         execute(notebook, kernel, arguments[0], wait=False)

@@ -54,6 +54,12 @@ import Testing
     #expect(watch.verdict(now: time(902)) == .goOn)
   }
 
+  @Test func whoSavesAFileIsAtWork() {
+    var watch = watch()
+    watch.noteUse(at: time(900))
+    #expect(watch.verdict(now: time(1600)) == .goOn && watch.verdict(now: time(1900)) == .stop(.idle))
+  }
+
   @Test func aServerThatClaimsTheFutureDoesNotLiveForEver() {
     var watch = watch()
     watch.note(.init(time: time(10), server: JupyterActivity(lastActivity: .max)))

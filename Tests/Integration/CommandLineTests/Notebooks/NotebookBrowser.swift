@@ -37,9 +37,18 @@ struct NotebookBrowser {
 
   /// What a request without any proof is answered with, or with this header.
   func status(_ address: String, _ header: String = "X-None: 1") throws -> Int {
+    try status(address, ["--header", header])
+  }
+
+  /// What a request with the cookie and these header fields is answered with.
+  func statusWithCookie(_ address: String, method: String = "GET", _ headers: String...) throws -> Int {
+    try status(address, ["--cookie", cookies, "--request", method] + headers.flatMap { ["--header", $0] })
+  }
+
+  private func status(_ address: String, _ options: [String]) throws -> Int {
     let answer = try RunningCommand(
       program: "/usr/bin/curl",
-      arguments: ["--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--header", header, address],
+      arguments: ["--silent", "--output", "/dev/null", "--write-out", "%{http_code}", address] + options,
       directory: cairn.directory, environment: [:]
     ).finish().output
     return Int(answer) ?? 0

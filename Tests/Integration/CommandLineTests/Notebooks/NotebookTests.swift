@@ -70,6 +70,9 @@ import Testing
       #expect(try cairn.cairn("notebook", "stop", "first", "second").code == 0)
       #expect(try cairn.cairn("notebook", "rm", "first", "second", "third").code == 0)
       #expect(try FileManager.default.contentsOfDirectory(atPath: cairn.mount + "/volumes").isEmpty)
+      let artifacts = cairn.mount + "/artifacts/project"
+      #expect((try? FileManager.default.contentsOfDirectory(atPath: artifacts))?.isEmpty ?? true)
+      #expect((try cairn.json("job", "ls")["jobs"] as? [Any])?.isEmpty == true)
       let listed = try cairn.json("notebook", "ls")["notebooks"] as? [[String: Any]]
       #expect(listed?.isEmpty == true)
     }
@@ -98,6 +101,18 @@ import Testing
       for origin in ["http://127.0.0.1:1", "https://example.org", "null"] {
         #expect(try browser.do(stable(address), "handshake", origin) == "403\n")
       }
+      // What a browser says of pages that can't forge it.
+      #expect(try browser.statusWithCookie(status, "Sec-Fetch-Site: same-origin") == 200)
+      #expect(try browser.statusWithCookie(status, "Sec-Fetch-Site: same-site", "Sec-Fetch-Mode: no-cors") == 403)
+      let navigation = ["Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"]
+      #expect(try browser.statusWithCookie(status, "Sec-Fetch-Site: cross-site", navigation[0], navigation[1]) == 200)
+      #expect(
+        try browser.statusWithCookie(status, "Sec-Fetch-Site: cross-site", navigation[0], "Sec-Fetch-Dest: iframe")
+          == 403)
+      let kernels = base + "api/kernels"
+      #expect(try browser.statusWithCookie(kernels, method: "POST", "Origin: http://127.0.0.1:1") == 403)
+      #expect(
+        try browser.statusWithCookie(kernels, method: "POST", "Origin: http://127.0.0.1:\(cairn.port ?? 0)") == 201)
       // What runs in the notebook sees neither the cookie nor anything of Cairn's own.
       let look = "import os; print(os.listdir('/run/cairn'), 'JUPYTER_TOKEN' in os.environ)"
       #expect(try browser.do(stable(address), "run", look).hasSuffix("False\n"))
@@ -154,6 +169,24 @@ import Testing
       _ = try browser.do(short, "begin", "while True: pass")
       try cairn.eventually("its time is over", within: 60) { try state(cairn, "short") == "stopped" }
       #expect(try state(cairn, "busy") == "running")
+    }
+  }
+
+  @Test func theExampleRuns() throws {
+    try CairnInstance.with(listens: true) { cairn in
+      let example = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+        "../../../../examples/notebook"
+      ).standardizedFileURL.path
+      let address = try start(cairn, "--name", "line", "--project", "examples", "--workspace", example)
+      let written = try NotebookBrowser(cairn).do(address, "cells", "line.ipynb")
+      #expect(written.hasPrefix("y = 2.9 x + 0.5\n"), "\(written)")
+      let id = try name(cairn)
+      let artifact = cairn.mount + "/artifacts/examples/\(id)/line.json"
+      #expect(FileManager.default.contents(atPath: artifact)?.isEmpty == false)
+      #expect(try cairn.cairn("notebook", "stop", "line").code == 0)
+      #expect(try cairn.cairn("notebook", "rm", "line").code == 0)
+      // Results outlive it, as those of jobs do.
+      #expect(FileManager.default.contents(atPath: artifact)?.isEmpty == false)
     }
   }
 

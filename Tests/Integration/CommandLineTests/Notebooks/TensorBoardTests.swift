@@ -1,0 +1,68 @@
+import Foundation
+import Testing
+
+/// A real TensorBoard over the artifacts of real jobs.
+@Suite(.serialized) struct TensorBoardTests {
+  private static let writer = """
+    import os, time
+    from tensorboardX import SummaryWriter
+    writer = SummaryWriter("/artifacts/logs")
+    step = 0
+    while not os.path.exists("/storage/enough"):
+        writer.add_scalar("loss", 1 / (step + 1), step)
+        writer.flush()
+        step += 1
+        time.sleep(0.1)
+    """
+
+  private func get(_ cairn: CairnInstance, _ address: String, cookies: String) throws -> String {
+    try RunningCommand(
+      program: "/usr/bin/curl",
+      arguments: ["--silent", "--location", "--cookie", cookies, "--cookie-jar", cookies, address],
+      directory: cairn.directory, environment: [:]
+    ).finish().output
+  }
+
+  @Test func aJobsCurvesAreSeenWhileItRunsAndAfter() throws {
+    try CairnInstance.with(listens: true) { cairn in
+      try cairn.write(Self.writer, to: "writer.py")
+      let clients = MLflowClient.directory
+      let run = try cairn.cairn(
+        "run", "--detach", "--tensorboard", "--name", "curves", "--env",
+        "PATH=\(clients)/tensorboard-server/bin:/usr/bin:/bin", "--", "\(clients)/tensorboard/bin/python", "writer.py")
+      #expect(run.code == 0, "\(run)")
+      let job = run.output.trimmingCharacters(in: .newlines)
+      let address = try #require(run.complaint.split(whereSeparator: \.isWhitespace).last.map(String.init))
+      #expect(address.hasPrefix("http://127.0.0.1:\(cairn.port ?? 0)/tensorboard/\(job)/?"), "\(run)")
+
+      let cookies = cairn.directory + "/cookies.txt"
+      #expect(try get(cairn, address, cookies: cookies).contains("<html"))
+      let base = String(address.prefix { $0 != "?" })
+      #expect(try get(cairn, base, cookies: "/dev/null").contains("unauthorized"))
+      let tags = base + "data/plugin/scalars/tags"
+      try cairn.eventually("the curve is seen") { try get(cairn, tags, cookies: cookies).contains("loss") }
+      #expect(try cairn.state(of: "curves") == "running")
+
+      _ = FileManager.default.createFile(atPath: cairn.mount + "/storage/enough", contents: nil)
+      #expect(try cairn.cairn("job", "wait", "curves").code == 0)
+      #expect(try get(cairn, tags, cookies: cookies).contains("loss"))
+      // The same one, at the same address.
+      let again = try cairn.json("job", "tensorboard", "curves")
+      #expect((again["url"] as? String)?.hasPrefix(base + "?") == true)
+      let own = try #require(again["job"] as? [String: Any])["id"] as? String ?? ""
+      #expect(try cairn.cairn("job", "stop", own, "--wait").code == 0)
+      #expect(try get(cairn, tags, cookies: cookies).contains("cairn job tensorboard"))
+      // It sees nothing but what it shows, and can't change that.
+      #expect(try cairn.cairn("job", "tensorboard", own).complaint.contains("nothing to show"))
+    }
+  }
+
+  @Test func whereThereIsNoTensorBoardThatIsSaid() throws {
+    try CairnInstance.with(listens: true) { cairn in
+      #expect(try cairn.cairn("run", "--name", "plain", "--env", "PATH=/usr/bin:/bin", "--", "true").code == 0)
+      let outcome = try cairn.cairn("job", "tensorboard", "plain")
+      #expect(outcome.code == 1)
+      #expect(outcome.complaint.contains("there is no TensorBoard here"), "\(outcome)")
+    }
+  }
+}
