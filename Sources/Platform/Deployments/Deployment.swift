@@ -65,7 +65,9 @@ public struct Replica: Hashable, Codable, Sendable {
   /// When it may be started again.
   public internal(set) var restartAt: Int64?
 
-  var view: ReplicaView { ReplicaView(id: id, revision: revision, state: state) }
+  var view: ReplicaView {
+    ReplicaView(id: id, revision: revision, state: state, hasCrashed: restarts > 0 && readyAt == nil)
+  }
 
   static func container(deployment: String, id: String, attempt: Int) -> String {
     "cairn-serve-\(deployment)-\(id)-\(attempt)"

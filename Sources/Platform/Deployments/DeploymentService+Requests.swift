@@ -155,7 +155,7 @@ extension DeploymentService {
     let url = configuration.listen.map { "http://\($0)/serve/\(deployment.name)/" }
     return DeploymentReport(
       deployment: deployment, state: state,
-      detail: proxyFault ?? deployment.rolledBack ?? replicas.first { $0.state == .crashLoop }?.detail, url: url,
+      detail: proxyFault ?? deployment.rolledBack ?? replicas.first(where: \.view.isCrashing)?.detail, url: url,
       revisions: try await database.revisions(of: deployment.name), replicas: replicas,
       traffic: await accessLog.statistics(of: deployment.name))
   }

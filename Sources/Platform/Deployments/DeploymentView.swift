@@ -5,8 +5,12 @@ struct ReplicaView: Hashable, Sendable {
   var id: String
   var revision: Int
   var state: ReplicaState
+  /// Whether it has ended by itself and was not ready since.
+  var hasCrashed = false
 
   var isReady: Bool { state == .ready }
+  /// Also while it is being started again.
+  var isCrashing: Bool { state == .crashLoop || (hasCrashed && !state.isLeaving) }
 }
 
 /// How a deployment is, from what is wanted and what there is.
@@ -21,7 +25,7 @@ func deploymentState(
   let ready = live.count { $0.isReady && $0.revision == target }
   if wanted == 0 { return live.isEmpty ? .scaledToZero : .progressing }
   if !isRollingOut && ready >= wanted { return wasRolledBack ? .rolledBack : .available }
-  let crashing = live.contains { $0.state == .crashLoop && $0.revision == target }
+  let crashing = live.contains { $0.isCrashing && $0.revision == target }
   let serving = live.contains(where: \.isReady)
   if crashing && !serving { return .failed }
   if isRollingOut { return .progressing }

@@ -133,7 +133,8 @@ struct ReplicaRunner: Sendable {
     let address = try listenAddress(specification)
     try await database.change(replica: replica.id) { replica in
       replica.state = .starting
-      replica.detail = nil
+      // Why it ended the last time is worth more than that its image was pulled.
+      if replica.restarts == 0 { replica.detail = nil }
       replica.address = podman.host.network == .host ? "\(address)" : nil
     }
     try FileManager.default.createDirectory(

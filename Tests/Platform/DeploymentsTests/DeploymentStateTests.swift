@@ -27,6 +27,16 @@ import Testing
     #expect(state == expected)
   }
 
+  @Test func aReplicaThatIsStartedAgainAfterItsEndCountsAsCrashingUntilItIsReady() {
+    func state(_ replica: ReplicaState) -> DeploymentState {
+      deploymentState(
+        replicas: [ReplicaView(id: "a", revision: 1, state: replica, hasCrashed: true)], wanted: 1, target: 1,
+        isRollingOut: true, wasRolledBack: false)
+    }
+    #expect([.pending, .preparing, .starting, .warming, .crashLoop].map(state) == Array(repeating: .failed, count: 5))
+    #expect(state(.draining) == .progressing)
+  }
+
   @Test func weightsShareTheRequestsByPercent() {
     let views = [("a", 1), ("b", 1), ("c", 1), ("d", 2)].map {
       ReplicaView(id: $0.0, revision: $0.1, state: .ready)
