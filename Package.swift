@@ -106,7 +106,7 @@ let platform: [Target] = [
       .product(name: "SystemPackage", package: "swift-system"),
     ], path: "Sources/Platform/Webhooks", swiftSettings: settings),
   .target(
-    name: "ControlDatabase", dependencies: ["JobStates", "Linux", "NotebookStates", "Records", grdb],
+    name: "ControlDatabase", dependencies: ["JobStates", "Linux", "NotebookStates", "Records", "Scheduler", grdb],
     path: "Sources/Platform/ControlDatabase",
     swiftSettings: settings),
   .target(
@@ -117,7 +117,9 @@ let platform: [Target] = [
   .target(name: "GPUs", dependencies: [subprocess], path: "Sources/Platform/GPUs", swiftSettings: settings),
   .target(
     name: "Jobs",
-    dependencies: ["JobStates", "ControlDatabase", "CLinux", "Containers", "GPUs", "Linux", "Secrets", logging],
+    dependencies: [
+      "JobStates", "ControlDatabase", "CLinux", "Containers", "GPUs", "Linux", "Scheduler", "Secrets", logging,
+    ],
     path: "Sources/Platform/Jobs", swiftSettings: settings),
   .target(
     name: "TensorBoard", dependencies: ["Linux"], path: "Sources/Platform/TensorBoard", swiftSettings: settings),
@@ -146,7 +148,8 @@ let platform: [Target] = [
     ], path: "Sources/Platform/Notebooks",
     resources: [.embedInCode("start_jupyter.py"), .embedInCode("start_tensorboard.py")], swiftSettings: settings),
   .target(
-    name: "Projects", dependencies: ["ControlDatabase"], path: "Sources/Platform/Projects", swiftSettings: settings),
+    name: "Projects", dependencies: ["ControlDatabase", "Scheduler"], path: "Sources/Platform/Projects",
+    swiftSettings: settings),
 ]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -182,8 +185,8 @@ let interface: [Target] = [
     dependencies: [
       "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlDatabase", "DeploymentStates",
       "Deployments", "GPUs", "HTTPForwarding", "HTTPService", "HostChecks", "JobStates", "Jobs", "Linux", "MLflowAPI",
-      "ModelFormats", "ModelRepository", "Notebooks", "Projects", "Secrets", "StorageAPI", "Tokens", "Tracker",
-      "UnixHTTP", "WebPage", "Wire",
+      "ModelFormats", "ModelRepository", "Notebooks", "Projects", "Scheduler", "Secrets", "StorageAPI", "Tokens",
+      "Tracker", "UnixHTTP", "WebPage", "Wire",
     ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
   .executableTarget(
     name: "cairnd",
@@ -320,7 +323,8 @@ let tests: [Target] = [
     dependencies: ["ModelRepository", "TestSupport", "Tracker", "Webhooks", logging],
     path: "Tests/Platform/WebhooksTests", swiftSettings: settings),
   .testTarget(
-    name: "ControlDatabaseTests", dependencies: ["ControlDatabase", "JobStates", "NotebookStates", "Records"],
+    name: "ControlDatabaseTests",
+    dependencies: ["ControlDatabase", "JobStates", "NotebookStates", "Records", "Scheduler"],
     path: "Tests/Platform/ControlDatabaseTests", swiftSettings: settings),
   .testTarget(
     name: "DeploymentsTests", dependencies: ["ControlDatabase", "DeploymentStates", "Deployments"],
@@ -341,7 +345,7 @@ let tests: [Target] = [
     path: "Tests/Platform/JobsTests", swiftSettings: settings),
   .testTarget(
     name: "ContainerTests",
-    dependencies: ["Jobs", "ControlDatabase", "Containers", "JobStates", "Secrets", logging, subprocess],
+    dependencies: ["Jobs", "ControlDatabase", "Containers", "GPUs", "JobStates", "Secrets", logging, subprocess],
     path: "Tests/Integration/ContainerTests", swiftSettings: settings),
 ]
 

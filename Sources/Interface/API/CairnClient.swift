@@ -109,6 +109,10 @@ public struct CairnClient: Sendable {
     try await http.post("/v1/projects", NewProject(name: project))
   }
 
+  public func setQuota(_ quota: ProjectQuota, of project: String) async throws -> Project {
+    try await http.put("/v1/projects/\(escape(project))/quota", quota)
+  }
+
   public func remove(project: String) async throws { try await http.send("DELETE", "/v1/projects/\(escape(project))") }
 
   // MARK: Tokens

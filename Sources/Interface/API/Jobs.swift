@@ -41,6 +41,12 @@ public struct NewJob: Codable, Equatable, Sendable {
   public var dockerfile: String?
   /// The secret with which its image is pulled; nil: none.
   public var registrySecret: String?
+  /// nil: `normal`.
+  public var priority: JobPriority?
+  /// Shards of one GPU, such as `1/4`, in the place of whole ones.
+  public var gpuShards: String?
+  /// The profile of a MIG instance, such as `1g.5gb`, in the place of whole GPUs.
+  public var gpuMig: String?
 
   public init(
     project: String? = nil, directory: String? = nil, name: String? = nil, image: String, command: [String],
@@ -109,6 +115,16 @@ public struct Job: Codable, Equatable, Sendable, Identifiable {
   public var rerunOf: String?
   /// What of git it was started from; nil: nothing.
   public var git: GitCommit?
+  /// nil: `normal`.
+  public var priority: JobPriority?
+  /// Shards of one GPU, such as `1/4`, in the place of whole ones.
+  public var gpuShards: String?
+  /// The profile of a MIG instance, such as `1g.5gb`, in the place of whole GPUs.
+  public var gpuMig: String?
+  /// Names the jobs that it starts together with; nil: it starts alone.
+  public var group: String?
+  /// What it waits for, while it is queued.
+  public var waitsFor: JobWait?
 
   public init(
     id: String, name: String, project: String, image: String, command: [String], environment: [String: String] = [:],

@@ -7,6 +7,10 @@ public struct Project: Codable, Equatable, Sendable {
   public var unfinishedJobs: Int
   /// Nanoseconds since 1970.
   public var createdNanoseconds: Int64
+  /// Where one project is asked for.
+  public var quota: ProjectQuota?
+  /// Where one project is asked for.
+  public var usage: ProjectUsage?
 
   public init(name: String, jobs: Int, unfinishedJobs: Int, createdNanoseconds: Int64) {
     self.name = name

@@ -76,15 +76,27 @@ public struct GPU: Codable, Equatable, Sendable {
   public var index: Int
   public var name: String
   public var memoryBytes: UInt64
-  /// The identifier of the job that holds it; nil: it is free.
-  public var job: String?
+  /// The jobs that are on it; none: it is free, or somebody else's.
+  public var holders: [GPUHolder]
+  /// Whether a program that is no job is on it: it is not handed out.
+  public var busyExternally: Bool
+  /// The MIG instances that it is divided into.
+  public var instances: [GPUInstance]
+  /// How it is connected to each GPU, in the words of `nvidia-smi topo`; empty: nobody knows.
+  public var links: [String]
 
-  public init(uuid: String, index: Int, name: String, memoryBytes: UInt64, job: String?) {
+  public init(
+    uuid: String, index: Int, name: String, memoryBytes: UInt64, holders: [GPUHolder], busyExternally: Bool = false,
+    instances: [GPUInstance] = [], links: [String] = []
+  ) {
     self.uuid = uuid
     self.index = index
     self.name = name
     self.memoryBytes = memoryBytes
-    self.job = job
+    self.holders = holders
+    self.busyExternally = busyExternally
+    self.instances = instances
+    self.links = links
   }
 }
 

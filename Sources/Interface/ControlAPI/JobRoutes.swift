@@ -14,7 +14,7 @@ extension ControlAPI {
   func addJobRoutes(to routes: inout Routes) {
     routes.add("POST", "/v1/jobs") { request in
       let new: NewJob = try await request.json()
-      var wanted = JobRequest(new)
+      var wanted = try JobRequest(new)
       for index in (new.dependsOn ?? []).indices {
         wanted.dependsOn?[index].job = try await jobs.find(new.dependsOn?[index].job ?? "").id
       }
@@ -22,14 +22,17 @@ extension ControlAPI {
     }
     routes.add("GET", "/v1/jobs") { request in
       let found = try await jobs.list(filter(request))
-      return try .json(API.JobList(jobs: found.map { API.Job($0) }))
+      let waits = await jobs.waits(of: found.map(\.id))
+      return try .json(API.JobList(jobs: found.map { API.Job($0, waits: waits) }))
     }
     routes.add("GET", "/v1/jobs/{job}") { request in
       let job = try await find(request)
       let attempts = try await jobs.attempts(of: job.id)
       let runs = try await tracker.runs(of: job.id)
       return try .json(
-        JobDetails(job: API.Job(job), attempts: attempts.map { API.Attempt($0) }, runs: runs.map { JobRun($0) }))
+        JobDetails(
+          job: API.Job(job, waits: await jobs.waits(of: [job.id])), attempts: attempts.map { API.Attempt($0) },
+          runs: runs.map { JobRun($0) }))
     }
     routes.add("POST", "/v1/jobs/{job}/stop") { request in
       let wanted: StopRequest = try await request.json()

@@ -6,6 +6,7 @@ import JobStates
 import Jobs
 import Projects
 import Tracker
+import Wire
 
 // From the platform's types to those of the wire: the only place where the two meet.
 
@@ -29,6 +30,15 @@ extension API.Job {
     pinnedImage = job.pinnedImage
     rerunOf = job.request.rerunOf
     git = job.request.git
+    priority = job.request.priority
+    gpuShards = job.request.gpuShare.map { "\($0)" }
+    gpuMig = job.request.gpuMIG
+    group = job.request.group?.id
+  }
+
+  init(_ job: PlatformJob, waits: [String: Jobs.JobWait]) {
+    self.init(job)
+    waitsFor = job.state == .queued ? waits[job.id].map { JobWait(code: $0.code, sentence: $0.sentence) } : nil
   }
 }
 
@@ -43,7 +53,8 @@ extension API.Attempt {
 }
 
 extension JobRequest {
-  init(_ new: NewJob) {
+  /// - Throws: ``APIError`` for what is no share of a GPU.
+  init(_ new: NewJob) throws {
     self.init(
       project: new.project ?? Names.project(forDirectory: new.directory ?? ""), name: new.name, image: new.image,
       command: new.command, environment: new.environment ?? [:], gpus: new.gpus ?? 0, cpus: new.cpus,
@@ -55,6 +66,15 @@ extension JobRequest {
     ports = new.ports
     dockerfile = new.dockerfile
     registrySecret = new.registrySecret
+    priority = new.priority
+    gpuMIG = new.gpuMig
+    gpuShare = try new.gpuShards.map { text in
+      guard let share = GPUShare(text) else {
+        throw APIError.invalid(
+          "`gpu_shards` is a part of a GPU, such as 1/4: up to \(GPUShare.mostShards) shards.", subject: "gpu_shards")
+      }
+      return share
+    }
   }
 }
 
@@ -131,6 +151,8 @@ extension API.GPU {
   init(_ status: GPUStatus) {
     self.init(
       uuid: status.gpu.uuid, index: status.gpu.index, name: status.gpu.name, memoryBytes: status.gpu.memoryBytes,
-      job: status.job)
+      holders: status.holders.map { GPUHolder(job: $0.job, part: $0.part) },
+      busyExternally: status.isBusyExternally,
+      instances: status.gpu.instances.map { GPUInstance(uuid: $0.uuid, profile: $0.profile) }, links: status.links)
   }
 }

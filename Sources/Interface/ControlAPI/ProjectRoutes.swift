@@ -1,8 +1,10 @@
 import API
 import ControlDatabase
 import HTTPService
+import Jobs
 import ModelRepository
 import Projects
+import Scheduler
 
 extension ControlAPI {
   func addProjectRoutes(to routes: inout Routes) {
@@ -15,7 +17,14 @@ extension ControlAPI {
       return try .json(API.Project(try await projects.create(new.name)), status: 201)
     }
     routes.add("GET", "/v1/projects/{project}") { request in
-      try .json(API.Project(try await projects.show(request.parameter("project"))))
+      try .json(try await project(request.parameter("project")))
+    }
+    routes.add("PUT", "/v1/projects/{project}/quota") { request in
+      let wanted: API.ProjectQuota = try await request.json()
+      try await projects.setQuota(
+        Scheduler.ProjectQuota(gpus: wanted.gpus, running: wanted.running, queued: wanted.queued),
+        of: request.parameter("project"))
+      return try .json(try await project(request.parameter("project")))
     }
     routes.add("DELETE", "/v1/projects/{project}") { request in
       let project = request.parameter("project")
@@ -28,5 +37,15 @@ extension ControlAPI {
       try await projects.remove(project)
       return .empty
     }
+  }
+
+  private func project(_ name: String) async throws -> API.Project {
+    var project = API.Project(try await projects.show(name))
+    let account = try await jobs.account(of: name)
+    project.quota = API.ProjectQuota(
+      gpus: account.quota.gpus, running: account.quota.running, queued: account.quota.queued)
+    project.usage = ProjectUsage(
+      gpuSeconds: account.usage.gpuSeconds, cpuSeconds: account.usage.cpuSeconds, share: account.share)
+    return project
   }
 }

@@ -10,10 +10,13 @@ public final class ControlDatabase: Sendable {
   private let file: RecordFile
   private let changes = ChangeSignal()
   private let changeCount = Atomic(0)
+  /// After so many seconds what a project has used counts half.
+  public let usageHalfLife: Double
 
   /// Opens the database at `path`, makes it if it is not there, and brings it to this version's form.
   /// - Throws: ``RecordFileError`` where another process has it open, or a newer version of Cairn wrote it.
-  public init(path: String) throws {
+  public init(path: String, usageHalfLife: Double = 86_400) throws {
+    self.usageHalfLife = usageHalfLife
     file = try RecordFile(path: path, migrator: Migrations.all)
   }
 

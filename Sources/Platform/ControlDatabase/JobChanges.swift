@@ -1,6 +1,7 @@
 import GRDB
 import JobStates
 import Linux
+public import Scheduler
 
 /// A change of a job's state that ``JobTransition/all`` does not have: a mistake in the program.
 public struct IllegalTransition: Error, CustomStringConvertible, Sendable {
@@ -55,33 +56,27 @@ extension ControlDatabase {
       }
     }
     return try await write { database in
-      try jobs.map { try database.insert($0.request, id: $0.id) }
+      for (project, its) in Dictionary(grouping: jobs, by: \.request.project) {
+        try database.checkQueueQuota(of: project, adding: its.count)
+      }
+      return try jobs.map { try database.insert($0.request, id: $0.id) }
     }
   }
 
   /// Begins a queued job's next attempt and leases it these GPUs; nil: it is not queued any more.
+  public func beginAttempt(of id: String, gpus: [String], bootID: String) async throws -> Attempt? {
+    let slots = gpus.map { DeviceSlot(device: $0) }
+    return try await beginAttempts([(job: id, slots: slots)], bootID: bootID)?[0]
+  }
+
+  /// Begins the next attempts of queued jobs and leases them these devices: all of them, or none; nil: one of them is
+  /// not queued any more.
   ///
   /// What is made later bears the names that are written here, so that a daemon that comes after can find it.
-  public func beginAttempt(of id: String, gpus: [String], bootID: String) async throws -> Attempt? {
+  public func beginAttempts(_ starts: [(job: String, slots: [DeviceSlot])], bootID: String) async throws -> [Attempt]? {
     try await write { database in
-      var job = try database.job(id)
-      guard job.state == .queued else { return nil }
-      job.attempt += 1
-      let now = nanosecondsNow()
-      try database.execute(
-        sql: """
-          INSERT INTO attempt (job, number, container, bootID, state, reason, gpus, createdAt)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-          """,
-        arguments: [
-          id, job.attempt, "cairn-\(id)-\(job.attempt)", bootID, JobState.starting.rawValue,
-          JobReason.resourcesLeased.rawValue, try jsonColumn(gpus), now,
-        ])
-      for gpu in gpus {
-        try database.execute(sql: "INSERT INTO gpuLease (gpu, job, since) VALUES (?, ?, ?)", arguments: [gpu, id, now])
-      }
-      try database.change(&job, to: .starting, .resourcesLeased)
-      return try database.attempt(job.attempt, of: id)
+      for start in starts where try database.job(start.job).state != .queued { return nil }
+      return try starts.map { try database.beginAttempt(of: $0.job, $0.slots, bootID: bootID) }
     }
   }
 
@@ -159,9 +154,26 @@ extension ControlDatabase {
       case .starting, .running:
         job.graceSeconds = graceSeconds
         try database.change(&job, to: .stopping, reason)
+      case .stopping where job.reason == .preempted && reason == .requested:
+        // It was to be queued again; now it is not.
+        job.reason = reason
+        job.graceSeconds = graceSeconds
+        try database.store(job)
+        try database.append(
+          event: .job, subject: id, from: job.state.rawValue, to: job.state.rawValue, reason: reason.rawValue)
       case .stopping, .succeeded, .failed, .stopped, .timedOut, .outOfMemory, .lost: break
       }
       return job
+    }
+  }
+
+  /// Marks a job as being stopped for others that go before it; it will be queued again. One that holds nothing, or is
+  /// being stopped, stays as it is.
+  public func preempt(_ id: String) async throws {
+    try await write { database in
+      var job = try database.job(id)
+      guard job.state == .starting || job.state == .running else { return }
+      try database.change(&job, to: .stopping, .preempted)
     }
   }
 
@@ -171,13 +183,14 @@ extension ControlDatabase {
   public func endAttempt(
     _ attempt: Attempt, _ end: AttemptEnd, retry: Bool, notBefore: Int64? = nil, artifactsSealed: Bool
   ) async throws -> Job {
-    try await write { database in
+    try await write { [usageHalfLife] database in
       var job = try database.job(attempt.job)
       guard job.state.isActive, job.attempt == attempt.number else { return job }
       var end = end
       // A job that ends by itself in the moment that it is stopped has been stopped nevertheless: who
       // asked for it sees what was asked for.
-      if job.state == .stopping && end.state != .lost {
+      let isPreempted = job.state == .stopping && job.reason == .preempted
+      if job.state == .stopping && (end.state != .lost || isPreempted) {
         (end.state, end.reason) = (job.reason == .timeLimit ? .timedOut : .stopped, job.reason)
       }
       try database.execute(
@@ -186,10 +199,14 @@ extension ControlDatabase {
           end.state.rawValue, end.reason.rawValue, end.exitCode, end.time, attempt.job, attempt.number,
         ])
       try database.execute(sql: "DELETE FROM gpuLease WHERE job = ?", arguments: [attempt.job])
+      try database.charge(attempt, of: job, halfLife: usageHalfLife)
       job.exitCode = end.exitCode
       job.detail = end.detail
       job.artifactsSealed = artifactsSealed
-      if retry && job.state != .stopping {
+      if isPreempted {
+        job.detail = nil
+        try database.change(&job, to: .queued, .preempted)
+      } else if retry && job.state != .stopping {
         job.notBefore = notBefore
         try database.change(&job, to: .queued, .retry)
       } else {
@@ -237,6 +254,36 @@ extension Database {
       ])
     try append(event: .job, subject: id, from: nil, to: "queued", reason: JobReason.submitted.rawValue)
     return try job(id)
+  }
+
+  fileprivate func beginAttempt(of id: String, _ slots: [DeviceSlot], bootID: String) throws -> Attempt {
+    var job = try job(id)
+    job.attempt += 1
+    let now = nanosecondsNow()
+    var gpus: [String] = []
+    for slot in slots where gpus.last != slot.device { gpus.append(slot.device) }
+    try execute(
+      sql: """
+        INSERT INTO attempt (job, number, container, bootID, state, reason, gpus, createdAt)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+      arguments: [
+        id, job.attempt, "cairn-\(id)-\(job.attempt)", bootID, JobState.starting.rawValue,
+        JobReason.resourcesLeased.rawValue, try jsonColumn(gpus), now,
+      ])
+    for slot in slots {
+      // The key keeps a shard from being leased twice; a GPU is also not whole and in shards at once.
+      let others = try Int.fetchOne(
+        self, sql: "SELECT count(*) FROM gpuLease WHERE gpu = ? AND shards <> ?", arguments: [slot.device, slot.shards])
+      guard others == 0 else {
+        throw ControlError(.conflict, subject: slot.device, "GPU \(slot.device) is leased in another way already")
+      }
+      try execute(
+        sql: "INSERT INTO gpuLease (gpu, shard, shards, job, since) VALUES (?, ?, ?, ?, ?)",
+        arguments: [slot.device, slot.shard, slot.shards, id, now])
+    }
+    try change(&job, to: .starting, .resourcesLeased)
+    return try attempt(job.attempt, of: id)
   }
 
   /// Changes a job's state, if that is legal, and tells it.

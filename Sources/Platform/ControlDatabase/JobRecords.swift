@@ -1,5 +1,6 @@
 import GRDB
 import JobStates
+public import Scheduler
 
 extension Job: FetchableRecord {}
 extension Attempt: FetchableRecord {}
@@ -18,13 +19,29 @@ public struct JobFilter: Sendable {
   }
 }
 
-/// A GPU that a job holds.
+/// A GPU, a shard of one, or a MIG instance, that a job holds.
 public struct GPULease: Hashable, Codable, Sendable, FetchableRecord {
-  /// Its UUID.
+  /// The UUID of the GPU or MIG instance.
   public let gpu: String
+  /// From 0.
+  public let shard: Int
+  /// How many there are on it; 1: it is leased whole.
+  public let shards: Int
   public let job: String
   /// Nanoseconds since 1970.
   public let since: Int64
+
+  public var slot: DeviceSlot { DeviceSlot(device: gpu, shard: shard, shards: shards) }
+}
+
+/// What has changed about jobs.
+public struct JobChanges: Sendable {
+  /// Those that have changed, as they are now.
+  public let jobs: [Job]
+  /// Those that are no more.
+  public let removed: [String]
+  /// The number of the last event that it takes in.
+  public let sequence: Int64
 }
 
 extension ControlDatabase {
@@ -59,6 +76,25 @@ extension ControlDatabase {
       try Job.fetchAll(
         $0,
         sql: "SELECT * FROM job WHERE state IN ('queued', 'starting', 'running', 'stopping') ORDER BY sequence")
+    }
+  }
+
+  /// What has changed since the event with this number; nil: all jobs that have not ended.
+  public func jobChanges(after sequence: Int64?) async throws -> JobChanges {
+    try await read { database in
+      let last = try Int64.fetchOne(database, sql: "SELECT max(sequence) FROM event") ?? 0
+      guard let sequence else {
+        let jobs = try Job.fetchAll(
+          database, sql: "SELECT * FROM job WHERE state IN ('queued', 'starting', 'running', 'stopping')")
+        return JobChanges(jobs: jobs, removed: [], sequence: last)
+      }
+      let changed = try String.fetchAll(
+        database, sql: "SELECT DISTINCT subject FROM event WHERE sequence > ? AND kind = 'job'", arguments: [sequence])
+      let jobs = try changed.compactMap {
+        try Job.fetchOne(database, sql: "SELECT * FROM job WHERE id = ?", arguments: [$0])
+      }
+      let removed = Set(changed).subtracting(jobs.map(\.id))
+      return JobChanges(jobs: jobs, removed: Array(removed), sequence: last)
     }
   }
 
@@ -110,6 +146,14 @@ extension ControlDatabase {
   public func attempts(of job: String) async throws -> [Attempt] {
     try await read {
       try Attempt.fetchAll($0, sql: "SELECT * FROM attempt WHERE job = ? ORDER BY number", arguments: [job])
+    }
+  }
+
+  /// How many attempts a job had, without those that were preempted.
+  public func countedAttempts(of job: String) async throws -> Int {
+    try await read {
+      try Int.fetchOne(
+        $0, sql: "SELECT count(*) FROM attempt WHERE job = ? AND reason <> 'preempted'", arguments: [job]) ?? 0
     }
   }
 

@@ -85,6 +85,38 @@ enum Migrations {
           CREATE INDEX tokenJob ON token (job) WHERE job IS NOT NULL;
           """)
     }
+    migrator.registerMigration("3") { database in
+      try database.execute(
+        sql: """
+          -- A row for each shard; a GPU or a MIG instance that is leased whole has one shard.
+          CREATE TABLE lease (
+            gpu TEXT NOT NULL,
+            shard INTEGER NOT NULL,
+            shards INTEGER NOT NULL,
+            job TEXT NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+            since INTEGER NOT NULL,
+            PRIMARY KEY (gpu, shard)
+          ) STRICT, WITHOUT ROWID;
+          INSERT INTO lease SELECT gpu, 0, 1, job, since FROM gpuLease;
+          DROP TABLE gpuLease;
+          ALTER TABLE lease RENAME TO gpuLease;
+
+          -- Decayed as of time.
+          CREATE TABLE projectUsage (
+            project TEXT PRIMARY KEY NOT NULL REFERENCES project (name) ON DELETE CASCADE,
+            gpuSeconds REAL NOT NULL,
+            cpuSeconds REAL NOT NULL,
+            time INTEGER NOT NULL
+          ) STRICT, WITHOUT ROWID;
+
+          CREATE TABLE projectQuota (
+            project TEXT PRIMARY KEY NOT NULL REFERENCES project (name) ON DELETE CASCADE,
+            gpus INTEGER,
+            running INTEGER,
+            queued INTEGER
+          ) STRICT, WITHOUT ROWID;
+          """)
+    }
     migrator.registerMigration("4") { database in
       try database.execute(
         sql: """

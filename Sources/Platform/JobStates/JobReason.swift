@@ -17,6 +17,8 @@ public enum JobReason: String, CaseIterable, Codable, Sendable {
   case requested
   /// It ran longer than its time-out.
   case timeLimit = "time_limit"
+  /// A job that goes before it needed what it held.
+  case preempted
   /// The image is not known on this host and could not be pulled.
   case imageNotFound = "image_not_found"
   /// Its image could not be built from the Dockerfile in its workspace.

@@ -26,17 +26,18 @@ public struct JobTransition: Hashable, Sendable {
 
     (.starting, .running, [.containerStarted]),
     (.starting, .queued, [.retry]),
-    (.starting, .stopping, [.requested]),
+    (.starting, .stopping, [.requested, .preempted]),
     (.starting, .failed, [.imageNotFound, .imageBuildFailed, .secretMissing, .storageFailed, .containerFailed]),
     (.starting, .lost, [.containerVanished, .hostRestarted]),
 
-    (.running, .stopping, [.requested, .timeLimit]),
+    (.running, .stopping, [.requested, .timeLimit, .preempted]),
     (.running, .queued, [.retry]),
     (.running, .succeeded, [.exitCode]),
     (.running, .failed, [.exitCode, .signal]),
     (.running, .outOfMemory, [.memoryLimit]),
     (.running, .lost, [.containerVanished, .hostRestarted]),
 
+    (.stopping, .queued, [.preempted]),
     (.stopping, .stopped, [.requested]),
     (.stopping, .timedOut, [.timeLimit]),
     (.stopping, .lost, [.containerVanished, .hostRestarted]),

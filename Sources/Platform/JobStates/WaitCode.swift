@@ -14,6 +14,10 @@ public enum WaitCode: String, CaseIterable, Codable, Sendable {
   case quota
   /// The other jobs of its group.
   case group
+  /// Another job that has to end first.
+  case dependency
+  /// The time before its next attempt.
+  case delay
   /// More than this host has.
   case never
 }

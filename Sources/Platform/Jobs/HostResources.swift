@@ -1,20 +1,46 @@
 import ControlDatabase
+import GPUs
 import Glibc
 import JobStates
+import Scheduler
 
-extension Resources {
-  /// What this host has.
-  static func ofHost(gpus: Int) -> Resources {
-    Resources(
-      gpus: gpus, cpus: Double(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1)),
-      memoryBytes: UInt64(max(sysconf(Int32(_SC_PHYS_PAGES)), 0)) * UInt64(sysconf(Int32(_SC_PAGESIZE))))
+/// What a host has for jobs, as far as numbers tell it.
+struct Resources: Hashable, Sendable {
+  /// Those that can be had whole.
+  var gpus: Int
+  var cpus: Double
+  var memoryBytes: UInt64
+  /// Whether there are GPUs of which jobs can have a part.
+  var hasShards = false
+  /// The profiles of the MIG instances that there are.
+  var profiles: Set<String> = []
+
+  init(gpus: Int, cpus: Double, memoryBytes: UInt64) {
+    self.gpus = gpus
+    self.cpus = cpus
+    self.memoryBytes = memoryBytes
   }
 
-  /// What a job takes. One that does not say how many processors it needs counts for one; for none where it is a server
-  /// for people, which does nothing most of the time and must not keep jobs waiting.
-  init(_ request: JobRequest) {
+  /// What this host has.
+  init(of host: Scheduler.Host) {
+    gpus = host.gpus.count { $0.instances.isEmpty }
+    cpus = Double(host.milliCPUs) / 1000
+    memoryBytes = UInt64(host.memoryBytes)
+    hasShards = gpus > 0
+    profiles = Set(host.gpus.flatMap(\.instances).map(\.profile))
+  }
+}
+
+extension Scheduler.Host {
+  /// This host, with these GPUs.
+  init(_ inventory: GPUInventory, busyExternally: Set<String> = []) {
     self.init(
-      gpus: request.gpus, cpus: request.cpus ?? (request.serves == nil ? 1 : 0), memoryBytes: request.memoryBytes ?? 0)
+      gpus: inventory.gpus.map { gpu in
+        HostGPU(
+          uuid: gpu.uuid, instances: gpu.instances.map { MIGInstance(uuid: $0.uuid, profile: $0.profile) },
+          isBusyExternally: busyExternally.contains(gpu.uuid))
+      }, closeness: inventory.closeness, milliCPUs: max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1) * 1000,
+      memoryBytes: max(sysconf(Int32(_SC_PHYS_PAGES)), 0) * sysconf(Int32(_SC_PAGESIZE)))
   }
 }
 
@@ -55,6 +81,7 @@ func check(_ request: JobRequest, host: Resources) throws {
   if let cpus = request.cpus, !(cpus >= 0.01) { try refuse("--cpus is 0.01 or more") }
   if let memory = request.memoryBytes, memory < 8 << 20 { try refuse("--memory is 8m or more") }
 
+  try checkParts(of: request, host: host, refuse)
   if request.gpus > host.gpus {
     try refuse(
       host.gpus == 0
@@ -66,6 +93,20 @@ func check(_ request: JobRequest, host: Resources) throws {
   }
   if let memory = request.memoryBytes, memory > host.memoryBytes {
     try refuse("the job asks for \(memory >> 20) MiB of memory and this host has \(host.memoryBytes >> 20) MiB")
+  }
+}
+
+private func checkParts(of request: JobRequest, host: Resources, _ refuse: (String) throws -> Void) throws {
+  let kinds = [request.gpus > 0, request.gpuShare != nil, request.gpuMIG != nil].count { $0 }
+  if kinds > 1 { try refuse("a job has whole GPUs, shards of one, or a MIG instance, and not several of these") }
+  if let share = request.gpuShare, !host.hasShards {
+    try refuse("the job asks for \(share) of a GPU and this host has none to divide; see cairn gpu ls")
+  }
+  if let profile = request.gpuMIG, !host.profiles.contains(profile) {
+    let known = host.profiles.sorted().joined(separator: ", ")
+    try refuse(
+      "the job asks for a MIG instance \(profile) and this host has "
+        + (known.isEmpty ? "none; see cairn gpu ls" : "only \(known); see cairn gpu ls"))
   }
 }
 

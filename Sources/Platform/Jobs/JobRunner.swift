@@ -36,19 +36,22 @@ struct JobRunner: Sendable {
     try Task.checkCancellation()
 
     let job = try await database.job(attempt.job)
+    // What was preempted is no failure.
+    let attempts = try await database.countedAttempts(of: job.id)
     let policy = job.request.retryPolicy ?? .standard
     let retries =
-      policy.on.contains(end.state) && attempt.number <= job.request.retries
+      policy.on.contains(end.state) && attempts <= job.request.retries
       && ![.imageNotFound, .imageBuildFailed, .secretMissing].contains(end.reason)
+    let isPreempted = job.state == .stopping && job.reason == .preempted
     // Before the attempt's end is written: a daemon that ends in between comes here again.
-    let isStopped = job.state == .stopping && end.state != .lost
+    let isStopped = job.state == .stopping && (end.state != .lost || isPreempted)
     try await tracking.end(attempt, of: job, as: isStopped ? .stopped : end.state, time: end.time)
     try await reached(.runsClosed)
-    let sealed = try await retries ? false : seal(job)
+    let sealed = try await retries || isPreempted ? false : seal(job)
     try await reached(.artifactsSealed)
     _ = try await database.endAttempt(
       attempt, end, retry: retries,
-      notBefore: end.time + Int64(policy.delay(after: attempt.number)) * 1_000_000_000, artifactsSealed: sealed)
+      notBefore: end.time + Int64(policy.delay(after: attempts)) * 1_000_000_000, artifactsSealed: sealed)
     try await reached(.recorded)
     // In a task of its own, because a daemon that ends in this moment should not leave a mount behind.
     try await Task {
@@ -122,10 +125,36 @@ struct JobRunner: Sendable {
     guard try await podman.status(of: attempt.container) != nil else {
       return AttemptEnd(.stopped, .requested, detail: "it was stopped before its command began", time: nanosecondsNow())
     }
+    var job = job
+    if job.reason == .preempted, try await podman.handles(SIGUSR1, attempt.container) {
+      try await podman.signal(attempt.container, SIGUSR1)
+      job = try await waitForCheckpoint(of: job)
+    }
     try await podman.signal(attempt.container, SIGTERM)
     try await Task.sleep(for: .seconds(job.graceSeconds))
     try await podman.signal(attempt.container, SIGKILL)
     return nil
+  }
+
+  /// Gives a preempted job time to write a checkpoint, unless somebody wants it to end for good. When its container
+  /// ends, this is cancelled.
+  private func waitForCheckpoint(of job: Job) async throws -> Job {
+    try await withThrowingTaskGroup(of: Job?.self) { group in
+      group.addTask {
+        try await Task.sleep(for: .seconds(configuration.checkpointGraceSeconds))
+        return job
+      }
+      group.addTask {
+        for await _ in database.watchChanges() {
+          let job = try await database.job(job.id)
+          if job.reason != .preempted { return job }
+        }
+        return nil
+      }
+      defer { group.cancelAll() }
+      while let next = try await group.next() { if let next { return next } }
+      throw CancellationError()
+    }
   }
 
   // MARK: Ending

@@ -4,6 +4,7 @@ import FoundationEssentials
 import GPUs
 import JobStates
 import Logging
+import Scheduler
 public import Secrets
 
 /// Where the job service keeps its files, and what jobs must not see.
@@ -18,6 +19,9 @@ public struct JobConfiguration: Sendable {
   public var logLimit: Int64 = 256 << 20
   /// Called after each step of an attempt. What it throws ends the runner there, as the daemon's end would.
   public var reached: (@Sendable (JobStep) async throws -> Void)?
+
+  /// How long a preempted job that handles SIGUSR1 has to write a checkpoint before it gets SIGTERM.
+  public var checkpointGraceSeconds = 60
 
   public init(
     directory: String, maskedPaths: [String], bootID: String = Containers.bootID(),
@@ -35,7 +39,7 @@ public actor JobService {
   let database: ControlDatabase
   let files: JobFiles
   let podman: Podman
-  private let gpus: [GPU]
+  let inventory: GPUInventory
   private let storage: any JobStorage
   let runner: JobRunner
   private let hostResources: Resources
@@ -47,20 +51,28 @@ public actor JobService {
   private var isDraining = false
   /// Looks at the queue again when the next delay is over.
   var alarm: Task<Void, any Error>?
+  private(set) var unfinished = UnfinishedJobs()
+  /// When jobs that hold resources got them, in nanoseconds since 1970.
+  var leasedAt: [String: Int64] = [:]
+  /// Why the jobs of the queue wait, as it was decided last.
+  var waits: [String: WaitReason] = [:]
+  /// GPUs that programs which are no jobs are on, as it was seen last.
+  var busyExternally: Set<String> = []
+  var gpuReminder: Task<Void, any Error>?
 
   public init(
-    configuration: JobConfiguration, database: ControlDatabase, podman: Podman, gpus: [GPU],
+    configuration: JobConfiguration, database: ControlDatabase, podman: Podman, gpus: GPUInventory,
     storage: any JobStorage, tracking: any JobTracking, secrets: SecretService, logger: Logger
   ) {
     self.secrets = secrets
     self.configuration = configuration
     self.database = database
     self.podman = podman
-    self.gpus = gpus
+    inventory = gpus
     self.storage = storage
     self.logger = logger
     files = JobFiles(directory: configuration.directory)
-    hostResources = .ofHost(gpus: gpus.count)
+    hostResources = Resources(of: Host(gpus))
     runner = JobRunner(
       configuration: configuration, database: database, podman: podman, storage: storage, tracking: tracking,
       logger: logger, secrets: secrets)
@@ -114,6 +126,7 @@ public actor JobService {
       }
     }
     running.remove(attempt.job)
+    leasedAt[attempt.job] = nil
     // A job that is tried again has waited in the queue for this.
     database.announceChange()
   }
@@ -121,27 +134,15 @@ public actor JobService {
   /// The attempts that no task looks after yet: those that an earlier daemon left, and the next of
   /// jobs whose turn it is.
   private func attemptsToRun() async throws -> [Attempt] {
-    let unfinished = try await database.unfinishedJobs()
+    unfinished.apply(try await database.jobChanges(after: unfinished.lastEvent))
     var attempts: [Attempt] = []
-    for job in unfinished where job.state.isActive && running.insert(job.id).inserted {
-      attempts.append(try await database.attempt(job.attempt, of: job.id))
-    }
-    guard podman.host.canRunContainers, !isDraining else { return attempts }
-
-    let queue = try await ready(unfinished.filter { $0.state == .queued })
-    let taken = unfinished.filter { $0.state.isActive }.map { Resources($0.request) }
-    let free = taken.reduce(hostResources) { $0.less($1) }
-    for index in schedule(queue: queue.map { Resources($0.request) }, free: free) {
-      let job = queue[index]
-      let leased = Set(try await database.gpuLeases().map(\.gpu))
-      let chosen = gpus.map(\.uuid).filter { !leased.contains($0) }.prefix(job.request.gpus)
-      guard chosen.count == job.request.gpus, !running.contains(job.id),
-        let attempt = try await database.beginAttempt(of: job.id, gpus: Array(chosen), bootID: configuration.bootID)
-      else { continue }
-      running.insert(job.id)
+    for job in unfinished.active.values where running.insert(job.id).inserted {
+      let attempt = try await database.attempt(job.attempt, of: job.id)
+      leasedAt[job.id] = attempt.createdAt
       attempts.append(attempt)
     }
-    return attempts
+    guard podman.host.canRunContainers, !isDraining else { return attempts }
+    return attempts + (try await attemptsToBegin(ready(unfinished.queued)))
   }
 
   /// Seals artifacts of jobs that ended while the storage daemon could not be reached.
@@ -307,12 +308,6 @@ public actor JobService {
     after sequence: Int64 = 0, subject: String? = nil, follow: Bool = false
   ) -> EventLog {
     database.eventLog(after: sequence, subject: subject, follow: follow)
-  }
-
-  /// This host's GPUs and who holds them.
-  public func gpuStatus() async throws -> [GPUStatus] {
-    let leases = Dictionary(uniqueKeysWithValues: try await database.gpuLeases().map { ($0.gpu, $0.job) })
-    return gpus.map { GPUStatus(gpu: $0, job: leases[$0.uuid]) }
   }
 
   /// What this host offers to containers.

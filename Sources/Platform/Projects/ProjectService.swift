@@ -1,4 +1,5 @@
-import ControlDatabase
+public import ControlDatabase
+public import Scheduler
 import Synchronization
 
 /// Projects: made by hand, or on first use.
@@ -48,6 +49,12 @@ public final class ProjectService: Sendable {
         .notFound, subject: name, "there is no project \(name); cairn project ls shows those there are")
     }
     return project
+  }
+
+  /// Changes what a project may have at once.
+  /// - Throws: ``ControlError`` `notFound`, or `invalid` for numbers below 0.
+  public func setQuota(_ quota: ProjectQuota, of name: String) async throws {
+    try await database.setQuota(quota, of: name)
   }
 
   /// - Throws: ``ControlError`` `notFound`, or `conflict` while jobs exist.

@@ -24,6 +24,8 @@ extension WaitReason {
       return "its project may run \(Self.count(limit, "job")) at once, and runs \(used)"
     case .group(let present, let members):
       return "waits for the rest of its group: \(present) of \(members) jobs are in the queue"
+    case .dependency(let job): return "waits for job \(job) to end"
+    case .delay(let until): return "waits before its next attempt, which begins \(Self.time(until, now: now))"
     case .never(let shortage):
       return "waits for \(shortage.sentence); this host has no more, whatever ends"
     }

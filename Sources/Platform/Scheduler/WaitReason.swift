@@ -32,6 +32,10 @@ public enum WaitReason: Hashable, Sendable {
   case quota(QuotaLimit, used: Int, needed: Int, limit: Int)
   /// Not all of its group are in the queue.
   case group(present: Int, members: Int)
+  /// Jobs, this one among them, have to end first: it was submitted so.
+  case dependency(job: String)
+  /// Its next attempt begins no earlier than `until`, in nanoseconds since 1970.
+  case delay(until: Int64)
   /// The host has not enough for it, whatever ends.
   case never(Shortage)
 
@@ -53,6 +57,8 @@ public enum WaitReason: Hashable, Sendable {
     case .preempting: .preempting
     case .quota: .quota
     case .group: .group
+    case .dependency: .dependency
+    case .delay: .delay
     case .never: .never
     }
   }

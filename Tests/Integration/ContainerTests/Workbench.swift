@@ -1,6 +1,7 @@
 import Containers
 import ControlDatabase
 import FoundationEssentials
+import GPUs
 import Glibc
 import JobStates
 import Jobs
@@ -25,7 +26,7 @@ final class Workbench: Sendable {
   /// - Parameter reached: called after each step of an attempt.
   init(
     directory: String? = nil, masking masked: [String] = [], bootID: String = Containers.bootID(),
-    reached: (@Sendable (JobStep) async throws -> Void)? = nil
+    gpus: GPUInventory = [], reached: (@Sendable (JobStep) async throws -> Void)? = nil
   ) async throws {
     try #require(geteuid() == 0, "container tests start containers and mounts: run them as root")
     let directory = directory ?? "/tmp/cairn-containers.\(UUID().uuidString.lowercased())"
@@ -39,7 +40,7 @@ final class Workbench: Sendable {
     let jobs = JobService(
       configuration: JobConfiguration(
         directory: directory + "/control", maskedPaths: masked, bootID: bootID, reached: reached), database: database,
-      podman: podman, gpus: [], storage: storage, tracking: tracking, secrets: secrets, logger: Logger(label: "test"))
+      podman: podman, gpus: gpus, storage: storage, tracking: tracking, secrets: secrets, logger: Logger(label: "test"))
     self.jobs = jobs
     runs = Task { try await jobs.run() }
   }
@@ -85,6 +86,11 @@ final class Workbench: Sendable {
     return lines
   }
 
+  func waitForLine(_ text: String, of job: Job) async throws {
+    for try await line in jobs.logs(of: job.id, follow: true) where line.text == text { return }
+    Issue.record("job \(job.name) ended without writing \(text)")
+  }
+
   func waitUntilRunning(_ job: Job) async throws {
     for await _ in database.watchChanges() {
       let now = try await database.job(job.id)
@@ -98,9 +104,9 @@ final class Workbench: Sendable {
 /// - Parameter directory: of an earlier one, to go on where it was left.
 func withWorkbench(
   at directory: String? = nil, masking masked: [String] = [], bootID: String = Containers.bootID(),
-  _ body: (Workbench) async throws -> Void
+  gpus: GPUInventory = [], _ body: (Workbench) async throws -> Void
 ) async throws {
-  let bench = try await Workbench(directory: directory, masking: masked, bootID: bootID)
+  let bench = try await Workbench(directory: directory, masking: masked, bootID: bootID, gpus: gpus)
   do {
     try await body(bench)
   } catch {

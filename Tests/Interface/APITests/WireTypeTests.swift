@@ -164,8 +164,13 @@ import Wire
       {"level":"ok","message":"f","subject":"fuse"}]}
       """#)
     try check(
-      GPUList(gpus: [GPU(uuid: "GPU-1", index: 0, name: "H100", memoryBytes: 1 << 36, job: "abc")]),
-      #"{"gpus":[{"index":0,"job":"abc","memory_bytes":68719476736,"name":"H100","uuid":"GPU-1"}]}"#)
+      GPUList(gpus: [GPU(uuid: "GPU-1", index: 0, name: "H100", memoryBytes: 1 << 36, holders: [GPUHolder(job: "abc")])]
+      ),
+      #"""
+      {"gpus":[{"busy_externally":false,"holders":[{"job":"abc"}],"index":0,"instances":[],"links":[],\#
+      "memory_bytes":68719476736,"name":"H100","uuid":"GPU-1"}]}
+      """#
+    )
   }
 
   @Test func volumesAndStorage() throws {
@@ -217,8 +222,8 @@ import Wire
     #expect(
       JobReason.allCases.map(\.rawValue) == [
         "submitted", "retry", "resources_leased", "container_started", "exit_code", "signal", "memory_limit",
-        "requested", "time_limit", "image_not_found", "storage_failed", "container_failed", "container_vanished",
-        "host_restarted",
+        "requested", "time_limit", "preempted", "image_not_found", "image_build_failed", "secret_missing",
+        "dependency_failed", "storage_failed", "container_failed", "container_vanished", "host_restarted",
       ])
   }
 }

@@ -33,4 +33,45 @@ struct GPUInventoryTests {
   func `anything else is an error`(text: String) {
     #expect(throws: GPUInventoryError.self) { try GPUInventory.parse(text) }
   }
+
+  @Test func `MIG instances are found with the GPU that they are of`() {
+    let text = """
+      GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-1)
+        MIG 3g.20gb     Device  0: (UUID: MIG-a)
+        MIG 1g.5gb      Device  1: (UUID: MIG-b)
+      GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-2)
+      """
+    #expect(
+      GPUInventory.parseInstances(text) == [
+        "GPU-1": [GPUInstance(uuid: "MIG-a", profile: "3g.20gb"), GPUInstance(uuid: "MIG-b", profile: "1g.5gb")]
+      ])
+    #expect(GPUInventory.parseInstances("  MIG 1g.5gb Device 0: (UUID: MIG-a --privileged)") == [:])
+  }
+
+  @Test func `the connections between GPUs are parsed, and cards are left out`() {
+    let text = """
+      \tGPU0\tGPU1\tGPU2\tNIC0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID
+      GPU0\t X \tNV12\tSYS\tPXB\t0-15\t0\tN/A
+      GPU1\tNV12\t X \tNODE\tPXB\t0-15\t0\tN/A
+      GPU2\tSYS\tNODE\t X \tSYS\t16-31\t1\tN/A
+      NIC0\tPXB\tPXB\tSYS\t X \t\t\t
+
+      Legend:
+
+        X    = Self
+      """
+    let links = GPUInventory.parseLinks(text, indices: [0, 1, 2])
+    #expect(links == [["X", "NV12", "SYS"], ["NV12", "X", "NODE"], ["SYS", "NODE", "X"]])
+    var inventory = GPUInventory(gpus: [])
+    inventory.links = links
+    #expect(inventory.closeness == [[0, 22, 1], [22, 0, 2], [1, 2, 0]])
+    // GPU 3 is not in it.
+    #expect(GPUInventory.parseLinks(text, indices: [0, 3]) == [])
+    #expect(GPUInventory.parseLinks("Failed to initialize NVML", indices: [0]) == [])
+  }
+
+  @Test func `the GPUs that programs are on are told`() {
+    #expect(GPUProcesses.parse("GPU-1, 4711\nGPU-1, 4712\nGPU-3, 9\n") == ["GPU-1", "GPU-3"])
+    #expect(GPUProcesses.parse("No running processes found\n") == [])
+  }
 }

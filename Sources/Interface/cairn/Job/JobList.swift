@@ -33,16 +33,30 @@ struct JobList: AsyncParsableCommand {
 extension JobState: ExpressibleByArgument {}
 
 func jobTable(_ jobs: [Job], now: Int64) -> String {
-  var table = Table(
+  let someWait = jobs.contains { $0.waitsFor != nil }
+  var columns: [(String, Table.Alignment)] = [
     ("ID", .left), ("NAME", .left), ("PROJECT", .left), ("STATE", .left), ("EXIT", .right), ("AGE", .right),
-    ("TOOK", .right), ("COMMAND", .left))
+    ("TOOK", .right), ("COMMAND", .left),
+  ]
+  if someWait { columns.append(("WAITS FOR", .left)) }
+  var table = Table(columns)
   for job in jobs {
     let took = job.startedNanoseconds.map { describe(nanoseconds: (job.endedNanoseconds ?? now) - $0) }
     let command = job.command.joined(separator: " ")
-    table.add(
+    let cells = [
       job.id, job.name == job.id ? "" : job.name, job.project, job.state.rawValue,
       job.exitCode.map(String.init) ?? "", describe(nanoseconds: now - job.createdNanoseconds), took ?? "",
-      command.count > 60 ? command.prefix(59) + "…" : command)
+      command.count > 60 ? command.prefix(59) + "…" : command,
+    ]
+    table.add(cells + (someWait ? [job.waitsFor?.brief ?? ""] : []))
   }
   return table.text
+}
+
+extension API.JobWait {
+  /// Without the words that the column's title says.
+  fileprivate var brief: String {
+    let prefix = "waits for "
+    return sentence.hasPrefix(prefix) ? String(sentence.dropFirst(prefix.count)) : sentence
+  }
 }

@@ -18,9 +18,12 @@ struct JobShow: AsyncParsableCommand {
     Terminal.print(
       listing([
         ("id", job.id), ("name", job.name), ("project", job.project), ("state", job.state.rawValue),
-        ("reason", job.reason.rawValue), ("detail", job.detail), ("exit code", job.exitCode.map(String.init)),
+        ("reason", job.reason.rawValue), ("detail", job.detail), ("waits", job.waitsFor?.sentence),
+        ("priority", job.priority?.rawValue), ("group", job.group),
+        ("exit code", job.exitCode.map(String.init)),
         ("image", job.image), ("command", job.command.joined(separator: " ")),
-        ("gpus", job.gpus == 0 ? nil : "\(job.gpus)"), ("cpus", job.cpus.map { "\($0)" }),
+        ("gpus", job.gpus == 0 ? nil : "\(job.gpus)"), ("gpu shards", job.gpuShards), ("gpu mig", job.gpuMig),
+        ("cpus", job.cpus.map { "\($0)" }),
         ("memory", job.memoryBytes.map(describe(bytes:))),
         ("workspace", job.workspaceSnapshot.map { "snapshot \($0)" }),
         ("timeout", job.timeoutSeconds.map { describe(nanoseconds: Int64($0) * 1_000_000_000) }),

@@ -30,6 +30,16 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: "How many GPUs.")
   var gpus = 0
 
+  @Option(help: ArgumentHelp("Shards of one GPU that others have shards of, too, such as 1/4.", valueName: "n/of"))
+  var gpuShards: GPUShare?
+
+  @Option(help: ArgumentHelp("A MIG instance of this profile, such as 1g.5gb.", valueName: "profile"))
+  var gpuMig: String?
+
+  @Option(
+    help: "interactive: before all others; preemptible: stopped and queued again when another needs what it holds.")
+  var priority = JobPriority.normal
+
   @Option(help: ArgumentHelp("How many processors, such as 1.5; by default all.", valueName: "number"))
   var cpus: Double?
 
@@ -97,6 +107,9 @@ struct RunCommand: AsyncParsableCommand {
       timeoutSeconds: timeout?.seconds, models: mountModel.isEmpty ? nil : mountModel,
       git: try directory.flatMap { GitDirectory.commit(in: try absolutePath($0)) })
     try options.apply(to: &wanted)
+    wanted.priority = priority
+    wanted.gpuShards = gpuShards.map { "\($0)" }
+    wanted.gpuMig = gpuMig
     let job = try await client.submit(wanted)
     if detach {
       if output.json { try Terminal.print(json: job) } else { Terminal.print(job.id) }
@@ -154,4 +167,10 @@ struct RunCommand: AsyncParsableCommand {
     if let detail = job.detail { text += ": \(detail)" }
     return text
   }
+}
+
+extension JobPriority: ExpressibleByArgument {}
+
+extension GPUShare: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
 }
