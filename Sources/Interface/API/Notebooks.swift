@@ -1,3 +1,4 @@
+public import JobStates
 public import NotebookStates
 
 /// The body of `POST /v1/notebooks`. What is left out has the default given here.
@@ -13,6 +14,7 @@ public struct NewNotebook: Codable, Equatable, Sendable {
   /// The Python that has JupyterLab; nil: `python3`.
   public var python: String?
   public var environment: [String: String]?
+  public var secrets: [SecretUse]?
   public var gpus: Int?
   public var cpus: Double?
   public var memoryBytes: UInt64?
@@ -25,7 +27,8 @@ public struct NewNotebook: Codable, Equatable, Sendable {
 
   public init(
     project: String? = nil, directory: String? = nil, name: String? = nil, image: String? = nil, python: String? = nil,
-    environment: [String: String]? = nil, gpus: Int? = nil, cpus: Double? = nil, memoryBytes: UInt64? = nil,
+    environment: [String: String]? = nil, secrets: [SecretUse]? = nil, gpus: Int? = nil, cpus: Double? = nil,
+    memoryBytes: UInt64? = nil,
     workspaceSnapshot: UInt32? = nil, idleSeconds: Int? = nil, lifetimeSeconds: Int? = nil
   ) {
     self.project = project
@@ -34,6 +37,7 @@ public struct NewNotebook: Codable, Equatable, Sendable {
     self.image = image
     self.python = python
     self.environment = environment
+    self.secrets = secrets
     self.gpus = gpus
     self.cpus = cpus
     self.memoryBytes = memoryBytes

@@ -102,6 +102,7 @@ extension NotebookRequest {
     self.init(
       project: new.project ?? Names.project(forDirectory: new.directory ?? ""), name: new.name,
       image: new.image ?? JobRequest.hostImage, python: new.python ?? "python3", environment: new.environment ?? [:],
+      secrets: new.secrets,
       gpus: new.gpus ?? 0, cpus: new.cpus, memoryBytes: new.memoryBytes, workspaceSnapshot: new.workspaceSnapshot,
       idleSeconds: new.idleSeconds == 0 ? nil : new.idleSeconds ?? Self.usualIdleSeconds,
       lifetimeSeconds: new.lifetimeSeconds == 0 ? nil : new.lifetimeSeconds)

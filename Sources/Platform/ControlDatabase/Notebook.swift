@@ -1,3 +1,4 @@
+public import JobStates
 public import NotebookStates
 
 /// What somebody asks a notebook to be.
@@ -10,6 +11,8 @@ public struct NotebookRequest: Hashable, Codable, Sendable {
   /// The Python that has JupyterLab: a name that is found in the image's path, or a path.
   public var python: String
   public var environment: [String: String]
+  /// Secrets that it is given; nil: none.
+  public var secrets: [SecretUse]?
   public var gpus: Int
   /// Processors, such as 1.5; nil: no limit.
   public var cpus: Double?
@@ -24,7 +27,8 @@ public struct NotebookRequest: Hashable, Codable, Sendable {
 
   public init(
     project: String, name: String? = nil, image: String, python: String = "python3",
-    environment: [String: String] = [:], gpus: Int = 0, cpus: Double? = nil, memoryBytes: UInt64? = nil,
+    environment: [String: String] = [:], secrets: [SecretUse]? = nil, gpus: Int = 0, cpus: Double? = nil,
+    memoryBytes: UInt64? = nil,
     workspaceSnapshot: UInt32? = nil, idleSeconds: Int? = nil, lifetimeSeconds: Int? = nil
   ) {
     self.project = project
@@ -32,6 +36,7 @@ public struct NotebookRequest: Hashable, Codable, Sendable {
     self.image = image
     self.python = python
     self.environment = environment
+    self.secrets = secrets
     self.gpus = gpus
     self.cpus = cpus
     self.memoryBytes = memoryBytes

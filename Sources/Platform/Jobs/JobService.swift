@@ -197,6 +197,12 @@ public actor JobService {
   public nonisolated func repetition(of id: String) async throws -> JobRequest {
     let job = try await database.job(id)
     var request = job.request
+    guard request.serves == nil else {
+      throw ControlError(
+        .conflict, subject: id,
+        "job \(job.name) is a server for people and can't be repeated; see cairn notebook resume, or cairn job tensorboard"
+      )
+    }
     request.pinnedImage = job.pinnedImage
     request.rerunOf = job.id
     // What it waited for is over, and those that it started with do not start again.

@@ -59,6 +59,7 @@ struct NotebookServers: Sendable {
       // The volumes are root's, and images of Jupyter often have another user.
       user: request.image == JobRequest.hostImage ? nil : "root")
     let volumes = NotebookVolumes(notebook: notebook.id)
+    wanted.secrets = request.secrets
     wanted.serves = ServedSubject(.notebook, notebook.id)
     wanted.directories = [
       MountedDirectory(volumes.workspace, at: "/workspace"), MountedDirectory(volumes.environment, at: "/environment"),

@@ -1,6 +1,6 @@
 import API
 import ArgumentParser
-import Glibc
+import JobStates
 
 struct NotebookStart: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -38,6 +38,12 @@ struct NotebookStart: AsyncParsableCommand {
   var env: [String] = []
 
   @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "A secret as a variable, by default of its own name; may be repeated.", valueName: "NAME[:VARIABLE]"))
+  var secret: [String] = []
+
+  @Option(
     name: .shortAndLong, help: ArgumentHelp("The directory to begin with; by default none.", valueName: "directory"))
   var workspace = "none"
 
@@ -67,7 +73,8 @@ struct NotebookStart: AsyncParsableCommand {
     let notebook = try await client.start(
       notebook: NewNotebook(
         project: project, directory: directory ?? "root", name: name, image: image, python: program,
-        environment: environment, gpus: gpus, cpus: cpus, memoryBytes: memory?.bytes, workspaceSnapshot: snapshot,
+        environment: environment, secrets: secrets, gpus: gpus, cpus: cpus, memoryBytes: memory?.bytes,
+        workspaceSnapshot: snapshot,
         idleSeconds: idleTimeout?.seconds, lifetimeSeconds: maxLifetime?.seconds))
     if detach {
       if output.json { try Terminal.print(json: notebook) } else { Terminal.print(notebook.id) }
@@ -81,6 +88,14 @@ struct NotebookStart: AsyncParsableCommand {
     guard let python, image == "host", python.contains("/"), !python.hasPrefix("/") else { return python }
     // Not without its links: by the name it is called a virtual environment's Python knows that it is one.
     return (try? absolutePath(".")).map { "\($0)/\(python)" } ?? python
+  }
+
+  private var secrets: [SecretUse]? {
+    if secret.isEmpty { return nil }
+    return secret.map { text in
+      let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+      return SecretUse(name: parts.first ?? "", variable: parts.last ?? "")
+    }
   }
 
   private var environment: [String: String] {

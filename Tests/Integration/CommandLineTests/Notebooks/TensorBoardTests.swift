@@ -52,6 +52,7 @@ import Testing
       let own = try #require(again["job"] as? [String: Any])["id"] as? String ?? ""
       #expect(try cairn.cairn("job", "stop", own, "--wait").code == 0)
       #expect(try get(cairn, tags, cookies: cookies).contains("cairn job tensorboard"))
+      #expect(try cairn.cairn("job", "rerun", own).complaint.contains("can't be repeated"))
       // It sees nothing but what it shows, and can't change that.
       #expect(try cairn.cairn("job", "tensorboard", own).complaint.contains("nothing to show"))
     }
