@@ -8,12 +8,16 @@ struct Table {
   private let alignments: [Alignment]
   private var rows: [[String]] = []
 
-  init(_ columns: (String, Alignment)...) {
+  init(_ columns: (String, Alignment)...) { self.init(columns: columns) }
+
+  init(columns: [(String, Alignment)]) {
     titles = columns.map(\.0)
     alignments = columns.map(\.1)
   }
 
-  mutating func add(_ cells: String...) { rows.append(cells.map(oneLine)) }
+  mutating func add(_ cells: String...) { add(cells) }
+
+  mutating func add(_ cells: [String]) { rows.append(cells.map(oneLine)) }
 
   /// The table with a line of titles, without a line feed at the end.
   var text: String {
