@@ -1,4 +1,4 @@
-public import ControlDatabase
+import ControlDatabase
 import ExperimentFiles
 import ExperimentStates
 import FoundationEssentials

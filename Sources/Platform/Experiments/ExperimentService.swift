@@ -67,6 +67,7 @@ public actor ExperimentService {
 
   /// Picks up what an earlier daemon left, then runs experiments until it is cancelled. Their jobs outlive it.
   public func run() async throws {
+    try await removeLeftoverNetworks()
     try await withThrowingDiscardingTaskGroup { group in
       defer { group.cancelAll() }
       group.addTask { for await _ in self.control.watchChanges() { self.ticks.notify() } }
@@ -98,6 +99,22 @@ public actor ExperimentService {
     }
     driven.remove(experiment.id)
   }
+
+  /// Removes networks of groups that have ended in a way that left no time for it.
+  private func removeLeftoverNetworks() async throws {
+    guard podman.host.canRunContainers, podman.host.network == .bridge else { return }
+    let needed = Set(try await database.unfinishedExperiments().map { GroupDriver.network(of: $0.id) })
+    for network in try await podman.networks(label: networkLabel) where !needed.contains(network) {
+      do {
+        try await podman.remove(network: network, label: networkLabel)
+      } catch let error as ContainerError {
+        logger.warning("network \(network) stays: \(error)")
+      }
+    }
+  }
+
+  /// By which this instance's networks are known, as `key=value`.
+  private var networkLabel: String { "io.cairn.instance=\(configuration.directory)" }
 
   /// What no later try mends; nil: one might.
   private static func permanentFault(_ error: any Error) -> String? {
@@ -134,7 +151,7 @@ public actor ExperimentService {
     case .group(let group):
       let driver = GroupDriver(
         experiment.id, group, database: database, control: control, jobs: jobs, podman: podman,
-        directory: directory(of: experiment.id), label: "io.cairn.instance=\(configuration.directory)", logger: logger)
+        directory: directory(of: experiment.id), label: networkLabel, logger: logger)
       for await _ in ticks.subscribe() {
         if try await driver.step() { break }
         try await Task.sleep(for: Self.pause)

@@ -41,10 +41,7 @@ struct GroupDriver {
   /// - Returns: whether the group is over.
   func step() async throws -> Bool {
     let experiment = try await database.experiment(id)
-    if experiment.state.isTerminal {
-      try await removeNetwork()
-      return true
-    }
+    if experiment.state.isTerminal { return true }
     let replicas = try await database.replicas(of: id).filter { $0.restart == experiment.restarts }
     if replicas.isEmpty {
       try await begin(restart: 0, detail: nil)
@@ -66,8 +63,8 @@ struct GroupDriver {
     case .wait: break
     case .stop:
       for job in found where !job.state.isTerminal && job.state != .stopping { _ = try await jobs.stop(job.id) }
-    case .succeeded: try await database.end(id, as: .succeeded)
-    case .stopped: try await database.end(id, as: .stopped)
+    case .succeeded: try await end(.succeeded)
+    case .stopped: try await end(.stopped)
     case .failed(let rank): try await fail(rank, replicas, found, experiment)
     }
     return false
@@ -82,8 +79,14 @@ struct GroupDriver {
       logger.notice("group \(id) is started again: \(detail)")
       try await begin(restart: experiment.restarts + 1, detail: detail)
     } else {
-      try await database.end(id, as: .failed, detail: detail)
+      try await end(.failed, detail: detail)
     }
+  }
+
+  /// Its network goes first: who looks for what is left looks at experiments that have not ended.
+  private func end(_ state: ExperimentState, detail: String? = nil) async throws {
+    try await removeNetwork()
+    try await database.end(id, as: state, detail: detail)
   }
 
   // MARK: Starting
@@ -98,7 +101,9 @@ struct GroupDriver {
     try await database.add(replicas, restart: restart, of: id, detail: detail)
   }
 
-  private var network: String { "cairn-\(id)" }
+  private var network: String { Self.network(of: id) }
+
+  static func network(of experiment: String) -> String { "cairn-\(experiment)" }
 
   private func start(_ replicas: [Replica], of experiment: Experiment) async throws {
     var subnet: String?

@@ -69,7 +69,7 @@ struct ExperimentFollower: Sendable {
           }
           if details.experiment.state.isTerminal { return details }
         } catch let error as HTTPClientError {
-          guard error.mayPass, lastSeen.duration(to: .now) < Self.patience else { throw error }
+          guard error.isWorthRetry, lastSeen.duration(to: .now) < Self.patience else { throw error }
         }
         try await Task.sleep(for: .milliseconds(500))
       }
@@ -78,32 +78,8 @@ struct ExperimentFollower: Sendable {
 
   /// Returns when the job has ended. The log is not why the command is there: what it can't read, it leaves out.
   private func printLog(of replica: GroupReplica) async {
-    var place = LogPlace()
-    let deadline = ContinuousClock.now + Self.patience
-    while !Task.isCancelled {
-      place.begin()
-      do {
-        try await client.logs(of: replica.job, follow: true) { line in
-          if place.isNew(line) {
-            Terminal.write("\(replica.role)-\(replica.index) | \(line.text)\n", to: line.stream == .stdout ? 1 : 2)
-          }
-        }
-        return
-      } catch let error as HTTPClientError where error.mayPass && .now < deadline {
-        try? await Task.sleep(for: .milliseconds(500))
-      } catch {
-        return
-      }
-    }
-  }
-}
-
-extension HTTPClientError {
-  /// Whether the daemon may only have been restarted.
-  fileprivate var mayPass: Bool {
-    switch self {
-    case .unreachable, .disconnected: true
-    default: false
+    try? await LogFollower(client: client, job: replica.job).run { line in
+      Terminal.write("\(replica.role)-\(replica.index) | \(line.text)\n", to: line.stream == .stdout ? 1 : 2)
     }
   }
 }
