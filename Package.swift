@@ -139,6 +139,13 @@ let platform: [Target] = [
   .target(
     name: "ExperimentFiles", dependencies: ["Searchers", "Yams"], path: "Sources/Platform/ExperimentFiles",
     swiftSettings: settings),
+  .target(name: "ExperimentStates", path: "Sources/Platform/ExperimentStates", swiftSettings: settings),
+  .target(
+    name: "Experiments",
+    dependencies: [
+      "Containers", "ControlDatabase", "Daemon", "ExperimentFiles", "ExperimentStates", "JobStates", "Jobs", "Linux",
+      "Records", "Searchers", "Tracker", grdb, logging,
+    ], path: "Sources/Platform/Experiments", resources: [.embedInCode("suggest.py")], swiftSettings: settings),
   .target(name: "Searchers", path: "Sources/Platform/Searchers", swiftSettings: settings),
   .target(
     name: "Notebooks",
@@ -161,7 +168,8 @@ let interface: [Target] = [
   .target(
     name: "API",
     dependencies: [
-      "DeploymentStates", "JobStates", "ModelFormats", "NotebookStates", "StorageAPI", "UnixHTTP", "Wire",
+      "DeploymentStates", "ExperimentStates", "JobStates", "ModelFormats", "NotebookStates", "Searchers", "StorageAPI",
+      "UnixHTTP", "Wire",
     ],
     path: "Sources/Interface/API",
     swiftSettings: settings),
@@ -184,23 +192,24 @@ let interface: [Target] = [
     name: "ControlAPI",
     dependencies: [
       "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlDatabase", "DeploymentStates",
-      "Deployments", "GPUs", "HTTPForwarding", "HTTPService", "HostChecks", "JobStates", "Jobs", "Linux", "MLflowAPI",
-      "ModelFormats", "ModelRepository", "Notebooks", "Projects", "Scheduler", "Secrets", "StorageAPI", "Tokens",
-      "Tracker", "UnixHTTP", "WebPage", "Wire",
+      "Deployments", "ExperimentFiles", "ExperimentStates", "Experiments", "GPUs", "HTTPForwarding", "HTTPService",
+      "HostChecks", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelFormats", "ModelRepository", "Notebooks",
+      "Projects", "Scheduler", "Searchers", "Secrets", "StorageAPI", "Tokens", "Tracker", "UnixHTTP", "WebPage", "Wire",
     ], path: "Sources/Interface/ControlAPI", swiftSettings: settings),
   .executableTarget(
     name: "cairnd",
     dependencies: [
       "API", "ArtifactFiles", "CLinux", "Configuration", "Containers", "ControlAPI", "ControlDatabase", "Daemon",
-      "Deployments", "GPUs", "HTTPService", "JobStates", "Jobs", "Linux", "MLflowAPI", "ModelRepository", "Notebooks",
+      "Deployments", "Experiments", "GPUs", "HTTPService", "JobStates", "Jobs", "Linux", "MLflowAPI",
+      "ModelRepository", "Notebooks",
       "Projects", "Secrets", "StorageAPI", "TensorBoard", "Tokens",
       "Tracker", "UnixHTTP", "Webhooks", "Wire", argumentParser, logging,
     ], path: "Sources/Interface/cairnd", swiftSettings: settings),
   .executableTarget(
     name: "cairn",
     dependencies: [
-      "API", "Chunks", "Configuration", "Containers", "Daemon", "DeploymentStates", "HostChecks", "JobStates", "Linux",
-      "ModelFormats", "NotebookStates", "StorageAPI", "UnixHTTP", "Wire", "Workspace", argumentParser,
+      "API", "Chunks", "Configuration", "Containers", "Daemon", "DeploymentStates", "ExperimentFiles",
+      "ExperimentStates", "HostChecks", "JobStates", "Linux", "ModelFormats", "NotebookStates", "Searchers", "StorageAPI", "UnixHTTP", "Wire", "Workspace", argumentParser,
     ], path: "Sources/Interface/cairn", swiftSettings: settings),
 ]
 
@@ -329,6 +338,9 @@ let tests: [Target] = [
   .testTarget(
     name: "DeploymentsTests", dependencies: ["ControlDatabase", "DeploymentStates", "Deployments"],
     path: "Tests/Platform/DeploymentsTests", swiftSettings: settings),
+  .testTarget(
+    name: "ExperimentsTests", dependencies: ["ExperimentFiles", "Experiments", "JobStates", "Searchers", "TestSupport"],
+    path: "Tests/Platform/ExperimentsTests", swiftSettings: settings),
   .testTarget(
     name: "ExperimentFilesTests", dependencies: ["ExperimentFiles", "Searchers", "TestSupport"],
     path: "Tests/Platform/ExperimentFilesTests", swiftSettings: settings),

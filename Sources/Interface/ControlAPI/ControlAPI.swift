@@ -1,6 +1,7 @@
 public import Configuration
 import ControlDatabase
 public import Deployments
+public import Experiments
 public import HTTPService
 public import Jobs
 import Linux
@@ -29,6 +30,7 @@ public struct ControlAPI: Sendable {
   let tracker: Tracker
   let mlflow: MLflowAPI
   let deployments: DeploymentService
+  let experiments: ExperimentService
   let notebooks: NotebookService
   let tensorBoards: TensorBoardService
   let servers: ServerProxy
@@ -37,8 +39,8 @@ public struct ControlAPI: Sendable {
   public init(
     configuration: Configuration, version: String, jobs: JobService, projects: ProjectService,
     models: ModelRepository, storage: StorageClient, secrets: SecretService, tokens: TokenService, tracker: Tracker,
-    mlflow: MLflowAPI, deployments: DeploymentService, notebooks: NotebookService, tensorBoards: TensorBoardService,
-    passes: AccessPasses
+    mlflow: MLflowAPI, deployments: DeploymentService, experiments: ExperimentService, notebooks: NotebookService,
+    tensorBoards: TensorBoardService, passes: AccessPasses
   ) {
     self.configuration = configuration
     self.version = version
@@ -51,6 +53,7 @@ public struct ControlAPI: Sendable {
     self.tracker = tracker
     self.mlflow = mlflow
     self.deployments = deployments
+    self.experiments = experiments
     self.notebooks = notebooks
     self.tensorBoards = tensorBoards
     servers = ServerProxy(notebooks: notebooks, tensorBoards: tensorBoards, passes: passes)
@@ -76,6 +79,7 @@ public struct ControlAPI: Sendable {
     addSecretRoutes(to: &routes)
     addExecRoutes(to: &routes)
     addDeploymentRoutes(to: &routes)
+    addExperimentRoutes(to: &routes)
     addNotebookRoutes(to: &routes)
     return routes.router
   }

@@ -1,4 +1,5 @@
 import ControlDatabase
+import Experiments
 import ModelRepository
 
 // The wire has types of the same names, and `ControlDatabase.Job` cannot be said, because that module
@@ -12,3 +13,4 @@ typealias PlatformModelVersion = ModelVersion
 typealias PlatformNewModelVersion = NewModelVersion
 typealias PlatformNotebook = Notebook
 typealias PlatformNotebookSnapshot = NotebookSnapshot
+typealias PlatformExperiment = Experiment

@@ -17,8 +17,9 @@ struct Cairn: AsyncParsableCommand {
       """,
     version: "cairn \(cairnVersion)",
     subcommands: [
-      RunCommand.self, JobCommand.self, ProjectCommand.self, ArtifactCommand.self, ModelCommand.self,
-      DeployCommand.self, NotebookCommand.self, VolumeCommand.self, StorageCommand.self, TokenCommand.self,
+      RunCommand.self, JobCommand.self, ProjectCommand.self, ExperimentCommand.self, ArtifactCommand.self,
+      ModelCommand.self, DeployCommand.self, NotebookCommand.self, VolumeCommand.self, StorageCommand.self,
+      TokenCommand.self,
       SecretCommand.self, GPUCommand.self,
       SystemCommand.self,
     ])

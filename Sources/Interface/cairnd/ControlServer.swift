@@ -5,6 +5,7 @@ import ControlDatabase
 import Daemon
 import Deployments
 @preconcurrency import Dispatch
+import Experiments
 import GPUs
 import Glibc
 import HTTPService
@@ -92,13 +93,18 @@ struct ControlServer {
     let tensorBoards = TensorBoardService(
       directory: directory + "/servers", database: database, jobs: jobs,
       storage: StorageOfJobs(client: storage, mount: configuration.storage.mount), logger: logger)
+    let experiments = try ExperimentService(
+      configuration: ExperimentConfiguration(
+        directory: directory, mount: configuration.storage.mount, maskedPaths: maskedPaths,
+        copyTree: { from, to in try await offPool { try TreeCopy(from: from, ".", to: to).run() } }),
+      control: database, jobs: jobs, tracker: tracker, podman: podman, logger: logger)
     let metrics = SystemMetrics(database: database, podman: podman, tracker: tracker, logger: logger)
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,
       storage: storage, secrets: secrets, tokens: tokens, tracker: tracker, mlflow: mlflow, deployments: deployments,
-      notebooks: notebooks, tensorBoards: tensorBoards, passes: passes)
+      experiments: experiments, notebooks: notebooks, tensorBoards: tensorBoards, passes: passes)
     let services: [@Sendable () async throws -> Void] = [
-      jobs.run, models.run, webhooks.run, deployments.run, metrics.run, tensorBoard.run, notebooks.run,
+      jobs.run, models.run, webhooks.run, deployments.run, experiments.run, metrics.run, tensorBoard.run, notebooks.run,
       tensorBoards.run,
     ]
     try await serve(api, services, doorOfJobs.service, until: signals)

@@ -45,6 +45,7 @@ struct TrackingOfJobs: JobTracking {
       $0.field("cairn.attempt", String(attempt.number))
       $0.field("cairn.image", job.request.image)
       if let image = job.pinnedImage { $0.field("cairn.image_digest", image.digest ?? image.id) }
+      if let experiment = job.request.experiment { $0.field("cairn.experiment_id", experiment.id) }
       if let git = job.request.git {
         // The names under which MLflow's own client has them.
         $0.field("mlflow.source.git.commit", git.commit)

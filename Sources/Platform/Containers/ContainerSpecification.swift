@@ -57,6 +57,8 @@ public struct ContainerSpecification: Hashable, Sendable {
   public var user: String?
   /// Where the host listens for the container.
   public var ports: [ContainerPort] = []
+  /// nil: the one that this host offers to all.
+  public var network: ContainerNetwork?
 
   public init(
     name: String, root: Root, command: [String], workingDirectory: String?, environment: [String: String] = [:],
@@ -83,9 +85,9 @@ public struct ContainerSpecification: Hashable, Sendable {
     var arguments = [
       "--detach", "--name", name, "--pull", "never", "--systemd", "false", "--sdnotify", "ignore",
       "--log-driver", "k8s-file", "--log-opt", "path=\(logPath)",
-      "--network", host.network.rawValue, "--shm-size", "\(sharedMemoryBytes)b",
-      "--env-file", environmentPath,
+      "--shm-size", "\(sharedMemoryBytes)b", "--env-file", environmentPath,
     ]
+    arguments += network?.arguments ?? ["--network", host.network.rawValue]
     if let workingDirectory { arguments += ["--workdir", workingDirectory] }
     arguments += limits.arguments
     if host.hasInit { arguments.append("--init") }

@@ -58,6 +58,8 @@ public struct JobRequest: Hashable, Codable, Sendable {
   public var serves: ServedSubject?
   /// Directories that it sees besides. One at `/workspace` or `/artifacts` takes the place of the job's own.
   public var directories: [MountedDirectory]?
+  /// The experiment that it is part of; nil: none.
+  public var experiment: JobExperiment?
 
   public init(
     project: String, name: String? = nil, image: String, command: [String],

@@ -116,7 +116,6 @@ extension JobTemplate {
     if let timeout = fields.take("timeout") { timeoutSeconds = try timeout.seconds() }
     if let retries = try fields.take("retries", { try $0.integer(0...1000) }) { self.retries = retries }
     if let user = try fields.take("user", { try $0.text() }) { self.user = user }
-    if let models = fields.take("models") { self.models = try models.items(most: 100).map { try $0.text() } }
   }
 }
 

@@ -27,8 +27,6 @@ public struct JobTemplate: Hashable, Codable, Sendable {
   public var timeoutSeconds: Int?
   public var retries = 0
   public var user: String?
-  /// Model versions to see, each as `NAME:VERSION`.
-  public var models: [String] = []
 
   public init() {}
 }

@@ -61,8 +61,6 @@ struct FileNode {
       switch text.lowercased() {
       case "true", "yes", "on": return .bool(true)
       case "false", "no", "off": return .bool(false)
-      case ".inf", "+.inf": return .number(.infinity)
-      case "-.inf": return .number(-.infinity)
       default: break
       }
       guard let first = text.utf8.first, (0x30...0x39).contains(first) || "+-.".utf8.contains(first) else {

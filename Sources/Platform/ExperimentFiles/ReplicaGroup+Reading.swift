@@ -1,6 +1,6 @@
 extension ReplicaGroup {
   /// The most replicas of a group.
-  static let mostReplicas = 256
+  static let mostReplicas = 200
 
   init(reading fields: inout FileFields, _ template: JobTemplate) throws {
     let command = try fields.take("command") { try $0.command() }

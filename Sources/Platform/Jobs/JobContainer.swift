@@ -54,6 +54,7 @@ extension ContainerSpecification {
       environmentPath: secrets.isEmpty ? files.environment(of: attempt.container) : secretFiles.environment,
       cpus: job.request.cpus, memoryBytes: job.request.memoryBytes, gpus: attempt.gpus, user: job.request.user)
     ports = (job.request.ports ?? []).map { ContainerPort($0) }
+    join(job.request.experiment)
   }
 }
 

@@ -59,6 +59,9 @@ public struct Searcher: Sendable {
 
   public var trialCount: Int { trials.count }
 
+  /// Trials whose parameters were asked for and have not come yet.
+  public var awaited: [Int] { asked.sorted() }
+
   /// What follows from an event.
   public mutating func handle(_ event: SearchEvent) -> [SearchDecision] {
     guard !isClosed else { return [] }

@@ -65,7 +65,9 @@ extension ProjectTracker {
     } committed: { run in
       if !entries.isEmpty { metrics.add(entries, run: run.id, sequence: run.sequence) }
     }
-    if !entries.isEmpty { await seal(run: run.id, keys: Set(entries.map(\.key))) }
+    guard !entries.isEmpty else { return }
+    tracker.announceMetrics()
+    await seal(run: run.id, keys: Set(entries.map(\.key)))
   }
 
   /// - Throws: ``TrackerError`` where there is none.

@@ -16,6 +16,7 @@ public final class Tracker: Sendable {
   let logger: Logger
   /// Projects that have their tenant: they keep it.
   private let tenants = Mutex<Set<String>>([])
+  private let metricsListener = Mutex<(@Sendable () -> Void)?>(nil)
 
   /// - Throws: ``RecordFileError`` where another process has it open, or a newer version of Cairn wrote it.
   public init(path: String, logger: Logger) throws {
@@ -64,6 +65,12 @@ public final class Tracker: Sendable {
           """, arguments: [status.rawValue, time, job, attempt])
     }
   }
+
+  /// Calls `body` whenever metrics have been logged, after they are on the disk. It must return at once; an earlier one is
+  /// called no more.
+  public func whenMetricsAreLogged(_ body: @escaping @Sendable () -> Void) { metricsListener.withLock { $0 = body } }
+
+  func announceMetrics() { metricsListener.withLock { $0 }?() }
 
   /// The runs that a job has made, the oldest first.
   public func runs(of job: String) async throws -> [Run] {

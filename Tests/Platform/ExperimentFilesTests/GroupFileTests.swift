@@ -46,11 +46,11 @@ struct GroupFileTests {
   }
 
   @Test(arguments: [
-    ("replicas: 2", "needs a `command`"), ("command: x\nreplicas: 0", "from 1 to 256"),
+    ("replicas: 2", "needs a `command`"), ("command: x\nreplicas: 0", "from 1 to 200"),
     ("command: x\nreplicas: 2\nroles: {a: {}}", "can't stand beside"),
     ("roles: {worker: {replicas: 2}}", "first role without a command"),
     ("command: x\nroles: {Worker: {}}", "can't be a role's name"),
-    ("command: x\nroles: {a: {replicas: 200}, b: {replicas: 200}}", "more than 256"),
+    ("command: x\nroles: {a: {replicas: 150}, b: {replicas: 150}}", "more than 200"),
     ("command: x\nreplicas: 2\nparameters: {a: 1}", "`parameters` is not known here"),
     ("command: x\nreplicas: 2\nport: 80", "from 1024 to 65535"),
   ])

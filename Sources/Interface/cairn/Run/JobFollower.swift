@@ -114,7 +114,7 @@ struct LogFollower: Sendable {
 
 extension HTTPClientError {
   /// Whether the daemon may only have been restarted.
-  fileprivate var isWorthRetry: Bool {
+  var isWorthRetry: Bool {
     switch self {
     case .unreachable, .disconnected: true
     default: false
