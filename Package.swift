@@ -114,7 +114,9 @@ let platform: [Target] = [
     dependencies: [
       "CLZ4", "Linux", "CLinux", subprocess, logging, .product(name: "SystemPackage", package: "swift-system"),
     ], path: "Sources/Platform/Containers", swiftSettings: settings),
-  .target(name: "GPUs", dependencies: [subprocess], path: "Sources/Platform/GPUs", swiftSettings: settings),
+  .target(
+    name: "GPUs", dependencies: ["Containers", "Yams", subprocess], path: "Sources/Platform/GPUs",
+    swiftSettings: settings),
   .target(
     name: "Jobs",
     dependencies: [

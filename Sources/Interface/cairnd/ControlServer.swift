@@ -46,7 +46,8 @@ struct ControlServer {
     let directory = configuration.control.directory
     try makeDirectories(directory, mode: 0o700)
     // The database's lock is what keeps a second daemon away, so it comes first.
-    let database = try ControlDatabase(path: directory + "/control.db")
+    let database = try ControlDatabase(
+      path: directory + "/control.db", usageHalfLife: Double(configuration.control.fairShareHalfLifeSeconds))
     let storage = StorageClient(socket: configuration.storageSocket)
     try await waitForStorage(storage)
     let podman = try await Podman(directory: directory)
@@ -72,9 +73,11 @@ struct ControlServer {
       ).router, for: podman)
     let tensorBoard = TensorBoardRuns(
       database: database, tracker: tracker, mount: configuration.storage.mount, logger: logger)
+    var jobConfiguration = JobConfiguration(directory: directory, maskedPaths: maskedPaths)
+    jobConfiguration.checkpointGraceSeconds = configuration.control.checkpointGraceSeconds
     let jobs = JobService(
-      configuration: JobConfiguration(directory: directory, maskedPaths: maskedPaths), database: database,
-      podman: podman, gpus: try await GPUInventory.find(),
+      configuration: jobConfiguration, database: database, podman: podman,
+      gpus: try await .find(declared: configuration.control.gpus),
       storage: StorageOfJobs(client: storage, mount: configuration.storage.mount),
       tracking: TrackingOfJobs(
         tokens: tokens, tracker: tracker, tensorBoard: tensorBoard, address: doorOfJobs.url),
@@ -206,5 +209,18 @@ private struct Signals {
 extension Result where Failure == any Error {
   fileprivate init(_ body: () async throws -> Success) async {
     do { self = .success(try await body()) } catch { self = .failure(error) }
+  }
+}
+
+extension GPUInventory {
+  /// Those that the configuration declares, or those of this host.
+  fileprivate static func find(declared: [DeclaredGPU]?) async throws -> GPUInventory {
+    guard let declared else { return try await find() }
+    return GPUInventory(
+      gpus: declared.enumerated().map { index, gpu in
+        var found = GPU(uuid: gpu.uuid, index: index, name: gpu.name, memoryBytes: gpu.memoryBytes)
+        found.declaredNodes = gpu.nodes
+        return found
+      })
   }
 }

@@ -52,7 +52,7 @@ public struct ContainerSpecification: Hashable, Sendable {
   public var environmentPath: String
   public var cpus: Double?
   public var memoryBytes: UInt64?
-  /// UUIDs.
+  /// As podman knows them by the Container Device Interface, such as `cairn.local/gpu=GPU-6f2d…`.
   public var gpus: [String]
   public var user: String?
   /// Where the host listens for the container.
@@ -100,7 +100,7 @@ public struct ContainerSpecification: Hashable, Sendable {
       if let parent = MemoryCgroup(container: name, host: host)?.parent { arguments += ["--cgroup-parent", parent] }
     }
     if let user { arguments += ["--user", user] }
-    for gpu in gpus { arguments += ["--device", "nvidia.com/gpu=\(gpu)"] }
+    for gpu in gpus { arguments += ["--device", gpu] }
     for port in ports where host.network == .bridge {
       arguments += ["--publish", "\(port.address):\(port.host.map(String.init) ?? ""):\(port.container)/tcp"]
     }

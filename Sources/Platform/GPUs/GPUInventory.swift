@@ -1,5 +1,3 @@
-import Subprocess
-
 /// The GPUs of this host could not be found out.
 public struct GPUInventoryError: Error, CustomStringConvertible, Sendable {
   let cause: String
@@ -22,9 +20,7 @@ public struct GPUInventory: Hashable, Sendable {
   /// Asks `nvidia-smi`; where there is none there are no GPUs.
   /// - Throws: ``GPUInventoryError``
   public static func find() async throws -> GPUInventory {
-    guard (try? await NVIDIASystemManagement.program.resolveExecutablePath(in: .inherit)) != nil else {
-      return []
-    }
+    guard await NVIDIASystemManagement.isInstalled else { return [] }
     var inventory = GPUInventory(
       gpus: try parse(
         await NVIDIASystemManagement.ask([

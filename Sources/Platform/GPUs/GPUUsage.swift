@@ -1,5 +1,3 @@
-import Subprocess
-
 /// What a GPU does at the moment. What it doesn't tell is nil.
 public struct GPUUsage: Hashable, Sendable {
   public let uuid: String
@@ -8,17 +6,14 @@ public struct GPUUsage: Hashable, Sendable {
   public let memoryMebibytes: Double?
   public let powerWatts: Double?
 
-  /// Of all GPUs of this host.
+  /// Of all GPUs of this host; none where there is no `nvidia-smi` to ask.
   /// - Throws: ``GPUInventoryError``
   public static func read() async throws -> [GPUUsage] {
-    let result = try await run(
-      .name("nvidia-smi"),
-      arguments: ["--query-gpu=uuid,utilization.gpu,memory.used,power.draw", "--format=csv,noheader,nounits"],
-      output: .string(limit: 1 << 20), error: .string(limit: 1 << 20))
-    guard result.terminationStatus.isSuccess else {
-      throw GPUInventoryError(cause: result.standardOutput + result.standardError)
-    }
-    return parse(result.standardOutput)
+    guard await NVIDIASystemManagement.isInstalled else { return [] }
+    return parse(
+      try await NVIDIASystemManagement.ask([
+        "--query-gpu=uuid,utilization.gpu,memory.used,power.draw", "--format=csv,noheader,nounits",
+      ]))
   }
 
   /// Parses a line for each GPU. A field that is no number says in words why it is none, such as `[N/A]`.

@@ -2,7 +2,11 @@ import Subprocess
 
 /// The program `nvidia-smi`.
 enum NVIDIASystemManagement {
-  static var program: Executable { .name("nvidia-smi") }
+  private static var program: Executable { .name("nvidia-smi") }
+
+  static var isInstalled: Bool {
+    get async { (try? await program.resolveExecutablePath(in: .inherit)) != nil }
+  }
 
   /// What it answers.
   /// - Throws: ``GPUInventoryError``

@@ -12,12 +12,13 @@ extension ContainerSpecification {
   /// - Parameters:
   ///   - environment: what Cairn offers; the job's own wins.
   ///   - mount: the host's path of Cairn's mount.
+  ///   - gpus: the names by which podman knows what was leased.
   ///   - overlay: of a job that runs on the host's root file system.
   ///   - masked: what such a job must not see.
   ///   - secrets: what they are; their files lie where `files` says.
   init(
     job: Job, attempt: Attempt, image: String, environment offered: [String: String], files: JobFiles, mount: String,
-    overlay: HostOverlay?, masked: [String], secrets: JobSecrets
+    gpus: [String], overlay: HostOverlay?, masked: [String], secrets: JobSecrets
   ) {
     var environment = offered.merging(job.request.environment) { $1 }.merging(secrets.environment) { $1 }
     let secretFiles = files.secrets(of: attempt.container)
@@ -52,7 +53,7 @@ extension ContainerSpecification {
       ],
       logPath: files.log(of: job.id, attempt: attempt.number),
       environmentPath: secrets.isEmpty ? files.environment(of: attempt.container) : secretFiles.environment,
-      cpus: job.request.cpus, memoryBytes: job.request.memoryBytes, gpus: attempt.gpus, user: job.request.user)
+      cpus: job.request.cpus, memoryBytes: job.request.memoryBytes, gpus: gpus, user: job.request.user)
     ports = (job.request.ports ?? []).map { ContainerPort($0) }
     join(job.request.experiment)
   }

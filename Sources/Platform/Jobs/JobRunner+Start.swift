@@ -1,6 +1,7 @@
 import Containers
 import ControlDatabase
 import FoundationEssentials
+import GPUs
 import Glibc
 import JobStates
 import Linux
@@ -83,7 +84,8 @@ extension JobRunner {
       try await podman.start(
         ContainerSpecification(
           job: job, attempt: attempt, image: image, environment: environment, files: files, mount: storage.mount,
-          overlay: overlay, masked: configuration.maskedPaths + [configuration.directory], secrets: secrets))
+          gpus: try devices.names(of: attempt.gpus), overlay: overlay,
+          masked: configuration.maskedPaths + [configuration.directory], secrets: secrets))
     }
   }
 

@@ -1,6 +1,7 @@
 import Containers
 import ControlDatabase
 import FoundationEssentials
+import GPUs
 import Glibc
 import JobStates
 import Linux
@@ -18,6 +19,7 @@ struct JobRunner: Sendable {
   let logger: Logger
 
   let secrets: SecretService
+  let devices: CDIFiles
 
   var files: JobFiles { JobFiles(directory: configuration.directory) }
 

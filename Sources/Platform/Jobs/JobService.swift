@@ -75,7 +75,7 @@ public actor JobService {
     hostResources = Resources(of: Host(gpus))
     runner = JobRunner(
       configuration: configuration, database: database, podman: podman, storage: storage, tracking: tracking,
-      logger: logger, secrets: secrets)
+      logger: logger, secrets: secrets, devices: CDIFiles(gpus, instance: configuration.directory))
   }
 
   // MARK: Running
@@ -84,7 +84,10 @@ public actor JobService {
   public func run() async throws {
     let orphans = podman.host.canRunContainers ? try await removeLeftovers() : []
     try await withThrowingDiscardingTaskGroup { group in
-      defer { group.cancelAll() }
+      defer {
+        group.cancelAll()
+        runner.devices.remove()
+      }
       group.addTask { await self.end(orphans: orphans) }
       group.addTask { try await self.compressLogs() }
       group.addTask { try await self.limitLogs() }

@@ -73,6 +73,10 @@ extension Configuration {
   }
 
   private mutating func set(_ key: ConfigurationKey, to value: Node, at place: String) throws(ConfigurationError) {
+    if key == .controlGPUs, case .sequence = value {
+      // One parser, for the file and for the variable.
+      return try set(key, to: (try? Yams.serialize(node: value)) ?? "", at: place)
+    }
     guard case .scalar(let scalar) = value else {
       throw ConfigurationError(place: place, reason: "\(key.rawValue) must be a single value")
     }

@@ -19,6 +19,12 @@ public struct Configuration: Equatable, Sendable {
     public var authentication = Authentication.token
     /// Which addresses webhooks may send to.
     public var webhooks = WebhookTargets.public
+    /// GPUs that jobs get, in the place of those of `nvidia-smi`; nil: those.
+    public var gpus: [DeclaredGPU]?
+    /// After so many seconds what a project has used counts half when its turn is decided.
+    public var fairShareHalfLifeSeconds = 86_400
+    /// How many seconds a preempted job that handles SIGUSR1 has to write a checkpoint.
+    public var checkpointGraceSeconds = 60
   }
 
   public enum WebhookTargets: String, Equatable, Sendable {

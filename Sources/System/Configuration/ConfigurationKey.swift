@@ -10,6 +10,9 @@ enum ConfigurationKey: String, CaseIterable {
   case controlListen = "control.listen"
   case controlAuth = "control.auth"
   case controlWebhooks = "control.webhooks"
+  case controlGPUs = "control.gpus"
+  case controlFairShareHalfLife = "control.fair_share_half_life"
+  case controlCheckpointGrace = "control.checkpoint_grace"
   case deploymentsListen = "deployments.listen"
 
   /// The variable that overrides it, such as `CAIRN_STORAGE_DIR` for `storage.dir`.
@@ -29,6 +32,10 @@ enum ConfigurationKey: String, CaseIterable {
     case .deploymentsListen: configuration.deployments.listen = text == nil ? nil : try address(text)
     case .controlAuth: configuration.control.authentication = try authentication(text)
     case .controlWebhooks: configuration.control.webhooks = try webhooks(text)
+    case .controlGPUs: configuration.control.gpus = text == nil ? nil : try DeclaredGPU.parse(text ?? "", key: rawValue)
+    case .controlFairShareHalfLife:
+      configuration.control.fairShareHalfLifeSeconds = try seconds(text, in: 60...315_360_000)
+    case .controlCheckpointGrace: configuration.control.checkpointGraceSeconds = try seconds(text, in: 0...86_400)
     }
   }
 
@@ -51,6 +58,21 @@ enum ConfigurationKey: String, CaseIterable {
       throw InvalidValue("\(rawValue) is either public or private; \((text ?? "null").debugDescription) is neither")
     }
     return value
+  }
+
+  /// Such as `90s`, `30m`, `12h` or `1d`.
+  private func seconds(_ text: String?, in range: ClosedRange<Int>) throws(InvalidValue) -> Int {
+    let units: [Character: Int] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+    let text = text ?? ""
+    guard let unit = text.last.flatMap({ units[$0] }), let number = Int(text.dropLast()),
+      (0...1_000_000).contains(number),
+      range.contains(number * unit)
+    else {
+      throw InvalidValue(
+        "\(rawValue) is a time from \(range.lowerBound)s to \(range.upperBound)s, such as 90s, 30m, 12h or 1d;"
+          + " \(text.debugDescription) is not")
+    }
+    return number * unit
   }
 
   /// An absolute path, without doubled and closing slashes.

@@ -15,7 +15,7 @@ struct ContainerSpecificationTests {
     ContainerSpecification(
       name: "cairn-x-1", root: .image("debian"), command: ["--privileged", "x"], workingDirectory: "/workspace",
       environment: ["A": "1", "B": "two\nlines"], logPath: "/l", environmentPath: "/e", cpus: 1.5, memoryBytes: 1 << 30,
-      gpus: ["GPU-1"])
+      gpus: ["cairn.local/gpu=GPU-1"])
   }
 
   private func arguments(_ specification: ContainerSpecification, on host: HostReport) -> [String] {
@@ -51,7 +51,7 @@ struct ContainerSpecificationTests {
   }
 
   @Test func `GPUs are passed by their UUID`() {
-    #expect(arguments(specification, on: host).contains("nvidia.com/gpu=GPU-1"))
+    #expect(arguments(specification, on: host).contains("cairn.local/gpu=GPU-1"))
   }
 
   @Test(arguments: [
