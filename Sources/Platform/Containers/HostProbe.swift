@@ -24,7 +24,7 @@ struct HostProbe {
 
   func report() async throws -> HostReport {
     try makeDirectories(directory)
-    guard let version = await podmanVersion() else { return Self.withoutPodman }
+    guard let version = try await podmanVersion() else { return Self.withoutPodman }
     let key = Key(
       bootID: bootID(), podmanVersion: version, limits: limits,
       searchPath: getenv("PATH").map { String(cString: $0) } ?? "",
@@ -188,10 +188,18 @@ struct HostProbe {
     }
   }
 
-  private func podmanVersion() async -> String? {
-    guard let result = try? await Command.run(["podman", "--version"], timeLimit: .seconds(30)), result.status == 0
-    else { return nil }
-    return result.output.split(whereSeparator: \.isWhitespace).last.map(String.init)
+  /// nil: there is no podman.
+  /// - Throws: ``ContainerError`` where there is one that does not even say its version: whoever started the daemon tries
+  ///   again, where a daemon without containers would refuse jobs for as long as it runs.
+  private func podmanVersion() async throws -> String? {
+    guard await exists("podman") else { return nil }
+    var complaint = "it did not answer"
+    for _ in 0..<5 {
+      guard let result = try? await Command.run(["podman", "--version"], timeLimit: .seconds(30)) else { continue }
+      if result.status == 0 { return result.output.split(whereSeparator: \.isWhitespace).last.map(String.init) }
+      complaint = result.complaint
+    }
+    throw ContainerError.refused(tried: "say its version", cause: complaint)
   }
 
   /// The better first. crun starts faster, but refuses wherever version 2 of a hybrid has a controller,

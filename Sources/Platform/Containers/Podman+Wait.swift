@@ -21,7 +21,8 @@ extension Podman {
     while let status = try await status(of: name) {
       switch status.phase {
       case .created:
-        guard let exitCode = try await ContainerProcesses.find(name)?.exitCode() else { return .vanished }
+        if let processes = ContainerProcesses.find(name) { unnotedExits.watch(name, processes) }
+        guard let exitCode = try await unnotedExits.code(of: name) else { return .vanished }
         return ended(name, exitCode, memoryLimit: memoryLimit, outOfMemory: false, at: nanosecondsNow())
       case .ended(let exitCode, let outOfMemory, let time):
         return ended(name, exitCode, memoryLimit: memoryLimit, outOfMemory: outOfMemory, at: time)
@@ -44,9 +45,9 @@ extension Podman {
   }
 
   /// A container's first process; nil: it has none.
-  public func process(of name: String) async throws -> HostProcess? {
-    if let noted = try await status(of: name)?.pid, let process = HostProcess(pid: noted) { return process }
-    return ContainerProcesses.find(name)?.command
+  /// - Parameter status: what podman knows of the container.
+  public func process(of name: String, _ status: ContainerStatus?) -> HostProcess? {
+    status.flatMap { HostProcess(pid: $0.pid) } ?? ContainerProcesses.find(name)?.command
   }
 
   private func ended(
@@ -64,19 +65,4 @@ extension Podman {
 extension HostProcess {
   /// Whether it is the monitor of a container of this name: its number may be another's by now.
   fileprivate func isMonitor(of name: String) -> Bool { arguments.contains(name[...]) }
-}
-
-extension ContainerProcesses {
-  /// Waits for the end and returns the exit code; nil: it is lost.
-  ///
-  /// podman, which the monitor calls at its end, deletes the file of a container whose start it has not noted: some 50 ms
-  /// after it was written, so it is looked for more often.
-  fileprivate func exitCode() async throws -> Int32? {
-    while true {
-      let isLast = !monitor.isAlive
-      if let code = readFile(exitFile).flatMap({ Int32($0.trimmed) }) { return code }
-      if isLast { return nil }
-      try await Task.sleep(for: .milliseconds(5))
-    }
-  }
 }

@@ -9,6 +9,7 @@ public struct Podman: Sendable {
   let globalArguments: [String]
   let limits: HostLimits
   private let sharedMemoryBytes: UInt64
+  let unnotedExits = UnnotedExits()
 
   /// Finds out what this host offers. What was found is kept in `directory` until the host restarts.
   ///
@@ -25,6 +26,22 @@ public struct Podman: Sendable {
   public func start(_ specification: ContainerSpecification) async throws {
     try writeFile(specification.environmentPath, specification.environmentFile)
     defer { unlink(specification.environmentPath) }
+    do {
+      try await run(specification)
+    } catch ContainerError.refused(_, let cause) where cause.contains("is already in use") {
+      // A podman that was killed has taken the name, and noted nothing else.
+      try await remove(specification.name)
+      try await run(specification)
+    } catch let error as ContainerError {
+      guard case .interrupted = error, let processes = ContainerProcesses.find(specification.name),
+        try await processes.hasBegun()
+      else { throw error }
+      // It did what it was to do but for noting it. The exit code is where it stays for a moment only.
+      unnotedExits.watch(specification.name, processes)
+    }
+  }
+
+  private func run(_ specification: ContainerSpecification) async throws {
     let arguments = specification.arguments(on: host, limits: limits, sharedMemoryBytes: sharedMemoryBytes)
     // conmon leaves a file `oom` where it was started when the memory limit is met: beside the log is a place for it.
     let directory = specification.logPath.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }

@@ -51,7 +51,7 @@ extension JobRunner {
 
   private func noteThatItRuns(_ attempt: Attempt, of job: Job) async throws {
     let status = try await podman.status(of: attempt.container)
-    let process = try await podman.process(of: attempt.container)
+    let process = podman.process(of: attempt.container, status)
     let ports = try await podman.ports(of: attempt.container, (job.request.ports ?? []).map { ContainerPort($0) })
     let started = status.map(\.startedAt).flatMap { $0 > 0 ? $0 : nil } ?? nanosecondsNow()
     _ = try await database.attemptRuns(

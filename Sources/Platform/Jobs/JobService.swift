@@ -288,7 +288,12 @@ public actor JobService {
     in id: String, _ command: [String], environment: [String: String], input: AsyncStream<[UInt8]>?,
     output: @escaping @Sendable (LogLine.Stream, [UInt8]) async throws -> Void
   ) async throws -> Int32 {
-    let job = try await database.job(id)
+    var job = try await database.job(id)
+    // Its container may run already, and the note of it is on its way.
+    for await _ in database.watchChanges() {
+      job = try await database.job(id)
+      if job.state != .starting { break }
+    }
     guard job.state == .running || job.state == .stopping else {
       throw ControlError(
         .conflict, subject: id, "job \(job.name) is \(job.state.rawValue), so nothing can be run in its container")

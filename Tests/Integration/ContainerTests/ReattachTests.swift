@@ -103,7 +103,9 @@ struct ReattachTests {
   }
 
   @Test func `a start that podman had not noted when it was killed is found out, with its exit code`() async throws {
-    try await withUnnotedStart(of: Self.script) { bench, job in
+    // Long enough for the next control plane to be there before its end.
+    let script = Self.script.replacing("sleep 0.5", with: "sleep 4")
+    try await withUnnotedStart(of: script) { bench, job in
       try await bench.expectOneRun(of: job)
     }
   }
