@@ -52,7 +52,7 @@ struct ControlServer {
     for finding in podman.host.findings where finding.level != .good {
       logger.warning("\(finding.subject): \(finding.message)")
     }
-    let box = SecretBox(keyPath: directory + "/secrets.key")
+    let box = SecretBox(keyPath: configuration.control.secretsKeyPath)
     let secrets = SecretService(database: database, box: box)
     let projects = ProjectService(database: database)
     let tokens = TokenService(database: database)
@@ -72,7 +72,7 @@ struct ControlServer {
     let tensorBoard = TensorBoardRuns(
       database: database, tracker: tracker, mount: configuration.storage.mount, logger: logger)
     let jobs = JobService(
-      configuration: JobConfiguration(directory: directory, maskedPaths: maskedPaths), database: database,
+      configuration: jobConfiguration, database: database,
       podman: podman, gpus: try await GPUInventory.find(),
       storage: StorageOfJobs(client: storage, mount: configuration.storage.mount),
       tracking: TrackingOfJobs(
@@ -138,10 +138,17 @@ struct ControlServer {
     try result.get()
   }
 
+  private var jobConfiguration: JobConfiguration {
+    var jobs = JobConfiguration(directory: configuration.control.directory, maskedPaths: maskedPaths)
+    jobs.logLimit = Int64(configuration.control.jobLogLimit)
+    return jobs
+  }
+
   /// Cairn's own state, keys and sockets, which no job on the host's root file system must see.
   private var maskedPaths: [String] {
     let paths = [
       configuration.runDirectory, configuration.control.directory, configuration.storage.directory, "/etc/cairn",
+      configuration.control.secretsKeyPath,
     ]
     // What lies in one of the others is masked with it.
     return paths.filter { path in !paths.contains { $0 != path && path.hasPrefix($0 + "/") } }

@@ -19,6 +19,13 @@ public struct Configuration: Equatable, Sendable {
     public var authentication = Authentication.token
     /// Which addresses webhooks may send to.
     public var webhooks = WebhookTargets.public
+    /// The file of the key that secrets are encrypted with; nil: `secrets.key` in ``directory``.
+    public var secretsKey: String?
+    /// The most bytes of a disk that the log of a job's attempt takes.
+    public var jobLogLimit: UInt64 = 256 << 20
+
+    /// The path of the key that secrets are encrypted with.
+    public var secretsKeyPath: String { secretsKey ?? directory + "/secrets.key" }
   }
 
   public enum WebhookTargets: String, Equatable, Sendable {
