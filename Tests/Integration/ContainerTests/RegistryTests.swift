@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import JobStates
 import Jobs
+import Secrets
 import Subprocess
 import Testing
 

@@ -141,7 +141,8 @@ for job in jobs:
         problems.append(f"{name} ({job['id']}) ended as {job['state']} with {job.get('exit_code')}, not {code}: "
                         f"{job['reason']}, {job.get('detail')}")
     if runs != 1:
-        problems.append(f"{name} ({job['id']}) ran {runs} times")
+        errors = cairn("job", "logs", "--stderr", job["id"]).stderr
+        problems.append(f"{name} ({job['id']}) ran {runs} times: {errors}")
     log = patient("job", "logs", job["id"]).split("\n")
     if log != [f"begin {number}", f"end {number}", ""]:
         problems.append(f"{name} ({job['id']}) has the log {log}")

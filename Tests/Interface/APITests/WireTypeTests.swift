@@ -217,8 +217,8 @@ import Wire
     #expect(
       JobReason.allCases.map(\.rawValue) == [
         "submitted", "retry", "resources_leased", "container_started", "exit_code", "signal", "memory_limit",
-        "requested", "time_limit", "image_not_found", "storage_failed", "container_failed", "container_vanished",
-        "host_restarted",
+        "requested", "time_limit", "image_not_found", "image_build_failed", "secret_missing", "dependency_failed",
+        "storage_failed", "container_failed", "container_vanished", "host_restarted",
       ])
   }
 }
