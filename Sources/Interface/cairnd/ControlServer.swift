@@ -54,7 +54,7 @@ struct ControlServer {
     for finding in podman.host.findings where finding.level != .good {
       logger.warning("\(finding.subject): \(finding.message)")
     }
-    let box = SecretBox(keyPath: directory + "/secrets.key")
+    let box = SecretBox(keyPath: configuration.control.secretsKeyPath)
     let secrets = SecretService(database: database, box: box)
     let projects = ProjectService(database: database)
     let tokens = TokenService(database: database)
@@ -73,8 +73,6 @@ struct ControlServer {
       ).router, for: podman)
     let tensorBoard = TensorBoardRuns(
       database: database, tracker: tracker, mount: configuration.storage.mount, logger: logger)
-    var jobConfiguration = JobConfiguration(directory: directory, maskedPaths: maskedPaths)
-    jobConfiguration.checkpointGraceSeconds = configuration.control.checkpointGraceSeconds
     let jobs = JobService(
       configuration: jobConfiguration, database: database, podman: podman,
       gpus: try await .find(declared: configuration.control.gpus),
@@ -147,10 +145,18 @@ struct ControlServer {
     try result.get()
   }
 
+  private var jobConfiguration: JobConfiguration {
+    var jobs = JobConfiguration(directory: configuration.control.directory, maskedPaths: maskedPaths)
+    jobs.logLimit = Int64(configuration.control.jobLogLimit)
+    jobs.checkpointGraceSeconds = configuration.control.checkpointGraceSeconds
+    return jobs
+  }
+
   /// Cairn's own state, keys and sockets, which no job on the host's root file system must see.
   private var maskedPaths: [String] {
     let paths = [
       configuration.runDirectory, configuration.control.directory, configuration.storage.directory, "/etc/cairn",
+      configuration.control.secretsKeyPath,
     ]
     // What lies in one of the others is masked with it.
     return paths.filter { path in !paths.contains { $0 != path && path.hasPrefix($0 + "/") } }

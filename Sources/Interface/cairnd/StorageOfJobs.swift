@@ -1,11 +1,27 @@
 import Jobs
 import StorageAPI
+import UnixHTTP
 import Wire
 
 /// The volumes of jobs, at the storage daemon.
 struct StorageOfJobs: JobStorage {
+  /// How long the storage daemon may be away: a large store has to be read when it starts.
+  private static let patience = Duration.seconds(120)
+
   let client: StorageClient
   let mount: String
+
+  /// Does something that may be repeated, until the storage daemon is there to hear and answer it.
+  private func patiently<Value>(_ body: () async throws -> Value) async throws -> Value {
+    let deadline = ContinuousClock.now + Self.patience
+    while true {
+      do {
+        return try await body()
+      } catch let error as HTTPClientError where error.isOfAbsence && .now < deadline {
+        try await Task.sleep(for: .milliseconds(200))
+      }
+    }
+  }
 
   func createWorkspace(job: String, from snapshot: UInt32?) async throws {
     let new = NewVolume(kind: .workspace, path: "workspaces/\(job)")
@@ -22,8 +38,10 @@ struct StorageOfJobs: JobStorage {
 
   func sealArtifacts(project: String, job: String) async throws {
     let path = "artifacts/\(project)/\(job)"
-    guard let volume = try await client.volume(path: path) else { return }
-    if !volume.sealed { _ = try await client.seal(volume.id) }
+    try await patiently {
+      guard let volume = try await client.volume(path: path) else { return }
+      if !volume.sealed { _ = try await client.seal(volume.id) }
+    }
   }
 
   func removeWorkspace(job: String) async throws { try await remove("workspaces/\(job)") }
@@ -32,8 +50,10 @@ struct StorageOfJobs: JobStorage {
 
   /// What an earlier, interrupted try has made is as good as new.
   private func create(_ new: NewVolume, _ body: () async throws -> Volume) async throws {
-    if let path = new.path, try await client.volume(path: path) != nil { return }
-    _ = try await body()
+    try await patiently {
+      if let path = new.path, try await client.volume(path: path) != nil { return }
+      _ = try await body()
+    }
   }
 
   private func remove(_ path: String) async throws {
@@ -42,6 +62,16 @@ struct StorageOfJobs: JobStorage {
       try await client.removeVolume(volume.id)
     } catch let error as APIError where error.status == 404 {
       return
+    }
+  }
+}
+
+extension HTTPClientError {
+  /// Whether nobody was there, or has gone over the answer.
+  fileprivate var isOfAbsence: Bool {
+    switch self {
+    case .unreachable, .disconnected: true
+    default: false
     }
   }
 }

@@ -42,7 +42,10 @@ public struct HostOverlay: Sendable {
   public func mounts(masking masked: [String]) -> [ContainerSpecification.Mount] {
     let table = MountEntry.parse(readFile("/proc/self/mountinfo") ?? "")
     let hidden = (Self.alwaysMasked + Self.keyDirectories() + masked).filter { Self.isDirectory($0) }
+    // In the place of a file something that is always empty.
+    let files = masked.filter { access($0, F_OK) == 0 && !Self.isDirectory($0) }
     return Self.mounts(table: table, hidden: hidden)
+      + files.map { .init(.directory("/dev/null", readOnly: true), at: $0) }
       // Sockets and secrets of others lie in the host's; what is written to it should lie on a disk.
       + ["/tmp", "/var/tmp"].map { .init(.directory(temporary, readOnly: false), at: $0) }
   }

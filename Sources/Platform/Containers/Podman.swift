@@ -28,9 +28,9 @@ public struct Podman: Sendable {
     defer { unlink(specification.environmentPath) }
     do {
       try await run(specification)
-    } catch ContainerError.refused(_, let cause) where cause.contains("is already in use") {
-      // A podman that was killed has taken the name, and noted nothing else.
+    } catch ContainerError.refused(_, let cause) where Self.isPassing(cause) {
       try await remove(specification.name)
+      try await Task.sleep(for: .seconds(1))
       try await run(specification)
     } catch let error as ContainerError {
       guard case .interrupted = error, let processes = ContainerProcesses.find(specification.name),
@@ -39,6 +39,14 @@ public struct Podman: Sendable {
       // It did what it was to do but for noting it. The exit code is where it stays for a moment only.
       unnotedExits.watch(specification.name, processes)
     }
+  }
+
+  /// Whether a container that could not be started, and whose command has not begun, can be at another try.
+  private static func isPassing(_ cause: String) -> Bool {
+    // A podman that was killed has taken the name, and noted nothing else.
+    cause.contains("is already in use")
+      // runc can't tell where it is while the working directory's file system is between two servers.
+      || cause.contains("current working directory is outside of container mount namespace root")
   }
 
   private func run(_ specification: ContainerSpecification) async throws {

@@ -123,5 +123,6 @@ extension JobRunner {
 }
 
 extension ContainerError {
-  fileprivate var isInterruption: Bool { if case .interrupted = self { true } else { false } }
+  /// Whether the same may be tried again.
+  var isInterruption: Bool { if case .interrupted = self { true } else { false } }
 }

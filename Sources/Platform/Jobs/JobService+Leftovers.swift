@@ -8,6 +8,18 @@ import Logging
 
 /// What an earlier daemon has left.
 extension JobService {
+  /// Removes leftovers, however often podman is killed over it, and returns the orphans.
+  func orphansWithoutLeftovers() async throws -> [String] {
+    while true {
+      do {
+        return try await removeLeftovers()
+      } catch let error as ContainerError where error.isInterruption {
+        logger.warning("what an earlier daemon left is looked for again: \(error)")
+        try await Task.sleep(for: .milliseconds(100))
+      }
+    }
+  }
+
   /// Removes what attempts that have ended have left on the host, because there was no time to.
   /// - Returns: containers of ours that no record tells of, as after a database was brought back from a copy.
   func removeLeftovers() async throws -> [String] {

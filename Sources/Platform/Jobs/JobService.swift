@@ -82,7 +82,7 @@ public actor JobService {
 
   /// Picks up what an earlier daemon left, then runs jobs until it is cancelled. Containers outlive it.
   public func run() async throws {
-    let orphans = podman.host.canRunContainers ? try await removeLeftovers() : []
+    let orphans = podman.host.canRunContainers ? try await orphansWithoutLeftovers() : []
     try await withThrowingDiscardingTaskGroup { group in
       defer {
         group.cancelAll()

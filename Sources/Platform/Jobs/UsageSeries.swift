@@ -32,6 +32,8 @@ struct UsageSeries {
   let path: String
   private var samples: [UsageSample]
   private var spacing: Int64
+  /// The most memory since the last sample.
+  private var peak: UInt64 = 0
 
   /// - Parameter spacing: nanoseconds between samples, at the beginning.
   init(path: String, spacing: Int64) {
@@ -52,10 +54,11 @@ struct UsageSeries {
 
   /// Keeps a sample, if it is time for one; else only the most memory of it.
   mutating func add(_ sample: UsageSample) throws {
-    if let last = samples.last, sample.time - last.time < spacing {
-      samples[samples.count - 1].memoryBytes = max(last.memoryBytes, sample.memoryBytes)
-      return
-    }
+    peak = max(peak, sample.memoryBytes)
+    if let last = samples.last, sample.time - last.time < spacing { return }
+    var sample = sample
+    sample.memoryBytes = peak
+    peak = 0
     samples.append(sample)
     if samples.count < Self.limit { return try append(sample) }
     spacing *= 2

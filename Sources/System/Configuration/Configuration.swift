@@ -25,6 +25,13 @@ public struct Configuration: Equatable, Sendable {
     public var fairShareHalfLifeSeconds = 86_400
     /// How many seconds a preempted job that handles SIGUSR1 has to write a checkpoint.
     public var checkpointGraceSeconds = 60
+    /// The file of the key that secrets are encrypted with; nil: `secrets.key` in ``directory``.
+    public var secretsKey: String?
+    /// The most bytes of a disk that the log of a job's attempt takes.
+    public var jobLogLimit: UInt64 = 256 << 20
+
+    /// The path of the key that secrets are encrypted with.
+    public var secretsKeyPath: String { secretsKey ?? directory + "/secrets.key" }
   }
 
   public enum WebhookTargets: String, Equatable, Sendable {

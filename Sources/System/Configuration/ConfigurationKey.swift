@@ -13,6 +13,8 @@ enum ConfigurationKey: String, CaseIterable {
   case controlGPUs = "control.gpus"
   case controlFairShareHalfLife = "control.fair_share_half_life"
   case controlCheckpointGrace = "control.checkpoint_grace"
+  case controlSecretsKey = "control.secrets_key"
+  case controlJobLogLimit = "control.job_log_limit"
   case deploymentsListen = "deployments.listen"
 
   /// The variable that overrides it, such as `CAIRN_STORAGE_DIR` for `storage.dir`.
@@ -31,6 +33,8 @@ enum ConfigurationKey: String, CaseIterable {
     case .controlListen: configuration.control.listen = text == nil ? nil : try address(text)
     case .deploymentsListen: configuration.deployments.listen = text == nil ? nil : try address(text)
     case .controlAuth: configuration.control.authentication = try authentication(text)
+    case .controlSecretsKey: configuration.control.secretsKey = text == nil ? nil : try path(text)
+    case .controlJobLogLimit: configuration.control.jobLogLimit = try bytes(text)
     case .controlWebhooks: configuration.control.webhooks = try webhooks(text)
     case .controlGPUs: configuration.control.gpus = text == nil ? nil : try DeclaredGPU.parse(text ?? "", key: rawValue)
     case .controlFairShareHalfLife:
@@ -88,6 +92,20 @@ enum ConfigurationKey: String, CaseIterable {
     }
     guard text.utf8.count <= 4000 else { throw InvalidValue("\(rawValue) is longer than 4000 bytes") }
     return "/" + parts.joined(separator: "/")
+  }
+
+  /// `4096`, `256m` or `1g`, of 1 MiB at least.
+  private func bytes(_ text: String?) throws(InvalidValue) -> UInt64 {
+    let text = text ?? ""
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    let shifts: [Substring: UInt64] = ["": 0, "k": 10, "m": 20, "g": 30]
+    guard let number = UInt64(digits), let shift = shifts[text.dropFirst(digits.count)], number < 1 << 32,
+      number << shift >= 1 << 20
+    else {
+      throw InvalidValue(
+        "\(rawValue) must be a number of bytes, such as 256m, of 1m at least; \(text.debugDescription) is not")
+    }
+    return number << shift
   }
 
   /// `127.0.0.1:7070` or `[::1]:7070`.

@@ -1,5 +1,6 @@
 import ControlDatabase
 import FoundationEssentials
+import Glibc
 import JobStates
 import Jobs
 import Testing
@@ -51,6 +52,17 @@ struct HostImageTests {
       #expect(try await bench.log(of: job) == [])
     }
     try FileManager.default.removeItem(atPath: secret)
+  }
+
+  @Test func `a key outside of masked directories is not there either`() async throws {
+    let key = "/var/lib/cairn-test-\(UUID().uuidString).key"
+    try "secret".write(toFile: key, atomically: false, encoding: .utf8)
+    defer { unlink(key) }
+    try await withWorkbench(masking: [key]) { bench in
+      let job = try await bench.run("cat \(key); ls /var/lib/cairn-test-*.key")
+      #expect(job.state == .succeeded)
+      #expect(try await bench.log(of: job) == [key])
+    }
   }
 
   @Test func `the environment tells a job who it is, and keeps values of several lines`() async throws {

@@ -22,6 +22,8 @@ kills = {"cairnd": 0, "cairnfsd": 0, "podman": 0, "conmon": 0}
 last_daemon = 0
 # Jobs whose monitor was killed: how they ended nobody can know.
 unwatched = set()
+# Jobs whose start was interrupted: where cairnd is away in the same second, their exit code may reach nobody.
+interrupted = set()
 
 
 def cairn(*words, timeout=120):
@@ -81,6 +83,8 @@ def kill_something(choose):
         kills[what] += 1
         if what == "conmon":
             unwatched.add(words[words.index("-n") + 1].split("-")[1])
+        elif "--name" in words:
+            interrupted.add(words[words.index("--name") + 1].split("-")[1])
 
 
 def kill_until(end):
@@ -130,11 +134,15 @@ for job in jobs:
         if runs > 1:
             problems.append(f"{name} ({job['id']}) ran {runs} times")
         continue
+    if job["id"] in interrupted and job["state"] == "lost" and runs <= 1:
+        lost += 1
+        continue
     if (job["state"], job.get("exit_code")) != ("succeeded" if code == 0 else "failed", code):
         problems.append(f"{name} ({job['id']}) ended as {job['state']} with {job.get('exit_code')}, not {code}: "
                         f"{job['reason']}, {job.get('detail')}")
     if runs != 1:
-        problems.append(f"{name} ({job['id']}) ran {runs} times")
+        errors = cairn("job", "logs", "--stderr", job["id"]).stderr
+        problems.append(f"{name} ({job['id']}) ran {runs} times: {errors}")
     log = patient("job", "logs", job["id"]).split("\n")
     if log != [f"begin {number}", f"end {number}", ""]:
         problems.append(f"{name} ({job['id']}) has the log {log}")
@@ -159,7 +167,7 @@ problems += [f"left behind: volume {path}" for path in volumes if path and path.
 problems += [f"left behind: {path}" for path in glob.glob(f"{directory}/control/logs/*")]
 
 killed = ", ".join(f"{count} of {what}" for what, count in kills.items())
-print(f"{len(jobs)} jobs in {seconds:.0f} s (seed {seed}); killed {killed}; {lost} lost with their monitors")
+print(f"{len(jobs)} jobs in {seconds:.0f} s (seed {seed}); killed {killed}; {lost} exit codes unknown")
 for problem in problems[:50]:
     print(problem, file=sys.stderr)
 sys.exit(1 if problems or not jobs else 0)
