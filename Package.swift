@@ -359,7 +359,9 @@ let tests: [Target] = [
     path: "Tests/Platform/JobsTests", swiftSettings: settings),
   .testTarget(
     name: "ContainerTests",
-    dependencies: ["Jobs", "ControlDatabase", "Containers", "GPUs", "JobStates", "Secrets", logging, subprocess],
+    dependencies: [
+      "Jobs", "ControlDatabase", "Containers", "GPUs", "JobStates", "Notebooks", "Secrets", logging, subprocess,
+    ],
     path: "Tests/Integration/ContainerTests", swiftSettings: settings),
 ]
 

@@ -1,4 +1,5 @@
 public import ControlDatabase
+import FoundationEssentials
 import JobStates
 public import Jobs
 import Linux
@@ -14,6 +15,8 @@ public actor TensorBoardService {
     var running = 7200.0
     /// When there is nothing new to be seen.
     var ended = 900.0
+    /// Between two looks.
+    var interval = 10.0
   }
 
   /// How far a TensorBoard is.
@@ -32,6 +35,8 @@ public actor TensorBoardService {
   private let logger: Logger
   /// When each was asked for something last, by its own job. After a restart of the daemon they count anew.
   private var lastUse: [String: ContinuousClock.Instant] = [:]
+  /// By the job whose artifacts are to be shown.
+  private var opening: [String: Task<Job, any Error>] = [:]
 
   /// - Parameter directory: for the sockets of servers; see ``ServerDirectory``.
   public init(
@@ -60,11 +65,23 @@ public actor TensorBoardService {
     while true {
       do {
         for job in try await database.unfinishedJobs() { try await look(at: job) }
+        try await removeDirectories()
       } catch {
         try Task.checkCancellation()
         logger.warning("TensorBoards are not looked after: \(error)")
       }
-      try await Task.sleep(for: .seconds(10))
+      try await Task.sleep(for: .seconds(patience.interval))
+    }
+  }
+
+  /// Those of TensorBoards that have ended.
+  private func removeDirectories() async throws {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [] {
+      guard let job = try? await database.job(name), job.request.serves?.kind == .tensorBoard, job.state.isTerminal
+      else {
+        continue
+      }
+      try ServerDirectory(parent: directory, job: name).remove()
     }
   }
 
@@ -84,11 +101,25 @@ public actor TensorBoardService {
   /// - Parameter onHost: whether the host's TensorBoard is taken, not that of the job's image.
   /// - Returns: its own job.
   public func open(for job: Job, onHost: Bool = false) async throws -> Job {
+    // Two who ask at once get the same one.
+    if let task = opening[job.id] { return try await task.value }
+    let task = Task { try await start(for: job, onHost: onHost) }
+    opening[job.id] = task
+    defer { opening[job.id] = nil }
+    return try await task.value
+  }
+
+  private func start(for job: Job, onHost: Bool) async throws -> Job {
     guard job.request.serves == nil else {
       throw ControlError(.conflict, subject: job.id, "job \(job.name) is a server itself, and has nothing to show")
     }
     for old in try await database.jobs(serving: ServedSubject(.tensorBoard, job.id)) {
-      if old.state.isTerminal { try await jobs.remove(old.id) } else if old.state != .stopping { return old }
+      if old.state.isTerminal {
+        try ServerDirectory(parent: directory, job: old.id).remove()
+        try await jobs.remove(old.id)
+      } else if old.state != .stopping {
+        return old
+      }
     }
     // A job that waits has none yet; one that has ended may have none any more.
     if !job.state.isTerminal { try await storage.createArtifacts(project: job.project, job: job.id) }
@@ -103,6 +134,10 @@ public actor TensorBoardService {
       ],
       // What is in the job's environment, such as a path, is the image's.
       environment: onHost ? [:] : job.request.environment)
+    if !onHost {
+      request.registrySecret = job.request.registrySecret
+      request.pinnedImage = job.pinnedImage
+    }
     request.serves = ServedSubject(.tensorBoard, job.id)
     request.directories = [
       MountedDirectory("artifacts/\(job.project)/\(job.id)", at: "/artifacts", isReadOnly: true), server.mounted,
