@@ -211,7 +211,8 @@ let interface: [Target] = [
     name: "cairn",
     dependencies: [
       "API", "Chunks", "Configuration", "Containers", "Daemon", "DeploymentStates", "ExperimentFiles",
-      "ExperimentStates", "HostChecks", "JobStates", "Linux", "ModelFormats", "NotebookStates", "Searchers", "StorageAPI", "UnixHTTP", "Wire", "Workspace", argumentParser,
+      "ExperimentStates", "HostChecks", "JobStates", "Linux", "ModelFormats", "NotebookStates", "Searchers",
+      "StorageAPI", "UnixHTTP", "Wire", "Workspace", argumentParser,
     ], path: "Sources/Interface/cairn", swiftSettings: settings),
 ]
 
@@ -222,7 +223,8 @@ let tests: [Target] = [
   ),
   .target(name: "TestSupport", dependencies: ["CSQLite", "Linux"], path: "Tests/TestSupport", swiftSettings: settings),
   .testTarget(
-    name: "APITests", dependencies: ["API", "JobStates", "StorageAPI", "Wire"], path: "Tests/Interface/APITests",
+    name: "APITests", dependencies: ["API", "ExperimentStates", "JobStates", "Searchers", "StorageAPI", "Wire"],
+    path: "Tests/Interface/APITests",
     swiftSettings: settings),
   .testTarget(
     name: "ArtifactFilesTests", dependencies: ["API", "ArtifactFiles", "CLinux", "Linux", "TestSupport", "Wire"],
@@ -341,7 +343,10 @@ let tests: [Target] = [
     name: "DeploymentsTests", dependencies: ["ControlDatabase", "DeploymentStates", "Deployments"],
     path: "Tests/Platform/DeploymentsTests", swiftSettings: settings),
   .testTarget(
-    name: "ExperimentsTests", dependencies: ["ExperimentFiles", "Experiments", "JobStates", "Searchers", "TestSupport"],
+    name: "ExperimentsTests",
+    dependencies: [
+      "ControlDatabase", "ExperimentFiles", "ExperimentStates", "Experiments", "JobStates", "Searchers", "TestSupport",
+    ],
     path: "Tests/Platform/ExperimentsTests", swiftSettings: settings),
   .testTarget(
     name: "ExperimentFilesTests", dependencies: ["ExperimentFiles", "Searchers", "TestSupport"],

@@ -131,7 +131,8 @@ actor TensorBoardRuns {
     if found == nil {
       found = try await project.createRun(
         NewRun(
-          experiment: project.provideExperiment(job.project), name: directory.isEmpty ? job.name : directory,
+          experiment: project.provideExperiment(job.request.environment["MLFLOW_EXPERIMENT_NAME"] ?? job.project),
+          name: directory.isEmpty ? job.name : directory,
           user: nil, startTime: nil,
           tags: [KeyValue(Self.directoryTag, directory), KeyValue("cairn.job_id", job.id)], job: job.id,
           attempt: attempt)

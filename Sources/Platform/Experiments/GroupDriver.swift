@@ -3,6 +3,7 @@ import ControlDatabase
 import ExperimentFiles
 import ExperimentStates
 import FoundationEssentials
+import Glibc
 import JobStates
 import Jobs
 import Linux
@@ -106,6 +107,7 @@ struct GroupDriver {
   static func network(of experiment: String) -> String { "cairn-\(experiment)" }
 
   private func start(_ replicas: [Replica], of experiment: Experiment) async throws {
+    try checkProcessors()
     var subnet: String?
     if podman.host.network == .bridge {
       subnet = try await podman.provide(network: network, label: label)
@@ -137,6 +139,19 @@ struct GroupDriver {
       return request
     }
     _ = try await jobs.submit(requests, ids: replicas.map(\.job))
+  }
+
+  /// Refuses a group that would wait for ever: all of it starts at once, and a job that does not say how many processors
+  /// it needs counts for one.
+  private func checkProcessors() throws {
+    let needed = group.roles.reduce(0) { $0 + Double($1.count) * ($1.job.cpus ?? 1) }
+    let present = max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1)
+    guard needed <= Double(present) else {
+      throw ControlError(
+        .invalid, subject: id,
+        "its \(group.count) replicas need \(needed) processors at once and this host has \(present); a replica counts for "
+          + "one unless the file says otherwise, such as by `cpus: 0.5`")
+    }
   }
 
   /// nil: there is none of this identifier.

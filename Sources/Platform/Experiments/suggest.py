@@ -22,51 +22,55 @@ except ImportError as error:
 with open("ask.json") as file:
     ask = json.load(file)
 
+# Optuna asks for these when it first needs them: then a sweep would have run half-way.
+for package in {"cmaes": ["cmaes"], "gp": ["scipy", "torch"]}.get(ask["sampler"], []):
+    try:
+        __import__(package)
+    except ImportError as error:
+        print(f"Optuna's sampler {ask['sampler']} needs a package that this Python ({sys.executable}) has not: {error}",
+              file=sys.stderr)
+        sys.exit(3)
+
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 # Each run draws other numbers, and a run that is repeated the same ones.
 seed = (ask["seed"] + ask["trials"][0]) % 2**32
 startup = ask["startupTrials"]
-try:
-    if ask["sampler"] == "tpe":
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=True)
-    elif ask["sampler"] == "cmaes":
-        sampler = optuna.samplers.CmaEsSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
+if ask["sampler"] == "tpe":
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=True)
+elif ask["sampler"] == "cmaes":
+    sampler = optuna.samplers.CmaEsSampler(seed=seed, n_startup_trials=startup, warn_independent_sampling=False)
+else:
+    sampler = optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup)
+study = optuna.create_study(
+    storage=JournalStorage(JournalFileBackend("study.journal")), study_name="sweep", load_if_exists=True,
+    direction=ask["goal"], sampler=sampler)
+space = {
+    name: optuna.distributions.CategoricalDistribution(list(range(choices)))
+    if choices else optuna.distributions.FloatDistribution(0.0, 1.0)
+    for name, choices in ask["space"]
+}
+
+# A study counts its trials itself; which of Cairn's each is, it keeps with it.
+known = {trial.user_attrs["cairn"]: trial for trial in study.get_trials() if "cairn" in trial.user_attrs}
+for told in ask["told"]:
+    trial = known.get(told["trial"])
+    if trial is None or trial.state.is_finished():
+        continue
+    if told["outcome"] == "succeeded" and told.get("value") is not None:
+        study.tell(trial.number, told["value"])
+    elif told.get("value") is not None:
+        optuna.trial.Trial(study, trial._trial_id).report(told["value"], told.get("time") or 0)
+        study.tell(trial.number, state=optuna.trial.TrialState.PRUNED)
     else:
-        sampler = optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup)
-    study = optuna.create_study(
-        storage=JournalStorage(JournalFileBackend("study.journal")), study_name="sweep", load_if_exists=True,
-        direction=ask["goal"], sampler=sampler)
-    space = {
-        name: optuna.distributions.CategoricalDistribution(list(range(choices)))
-        if choices else optuna.distributions.FloatDistribution(0.0, 1.0)
-        for name, choices in ask["space"]
-    }
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
 
-    # A study counts its trials itself; which of Cairn's each is, it keeps with it.
-    known = {trial.user_attrs["cairn"]: trial for trial in study.get_trials() if "cairn" in trial.user_attrs}
-    for told in ask["told"]:
-        trial = known.get(told["trial"])
-        if trial is None or trial.state.is_finished():
-            continue
-        if told["outcome"] == "succeeded" and told.get("value") is not None:
-            study.tell(trial.number, told["value"])
-        elif told.get("value") is not None:
-            optuna.trial.Trial(study, trial._trial_id).report(told["value"], told.get("time") or 0)
-            study.tell(trial.number, state=optuna.trial.TrialState.PRUNED)
-        else:
-            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-
-    answers = []
-    for number in ask["trials"]:
-        trial = known.get(number)
-        if trial is None or len(trial.params) < len(space):
-            trial = study.ask(space)
-            trial.set_user_attr("cairn", number)
-        answers.append({"trial": number, "point": [trial.params[name] for name, _ in ask["space"]]})
-except ImportError as error:
-    print(f"Optuna's sampler {ask['sampler']} needs a package that this Python ({sys.executable}) has not: {error}",
-          file=sys.stderr)
-    sys.exit(3)
+answers = []
+for number in ask["trials"]:
+    trial = known.get(number)
+    if trial is None or len(trial.params) < len(space):
+        trial = study.ask(space)
+        trial.set_user_attr("cairn", number)
+    answers.append({"trial": number, "point": [trial.params[name] for name, _ in ask["space"]]})
 
 with open("answer.json.new", "w") as file:
     json.dump(answers, file)

@@ -92,6 +92,15 @@ import Testing
     }
   }
 
+  @Test func `a group that could never start at once is refused`() throws {
+    try CairnInstance.with { cairn in
+      try cairn.write("name: crowd\ncommand: ['true']\nreplicas: 200\ncpus: 4", to: "crowd.yaml")
+      let run = try cairn.cairn("experiment", "run", "crowd.yaml")
+      #expect(run.code == 1)
+      #expect(run.complaint.contains("need 800.0 processors at once"), "\(run)")
+    }
+  }
+
   @Test func `a group outlives cairnd and stops as a whole when asked to`() throws {
     try CairnInstance.with { cairn in
       try cairn.write(

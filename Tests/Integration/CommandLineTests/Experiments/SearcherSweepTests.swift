@@ -39,14 +39,16 @@ import Testing
     }
   }
 
-  @Test func `a Python without Optuna is told as the cause`() throws {
+  @Test(arguments: [("bare", "has no Optuna"), ("gp", "needs a package")])
+  func `what a Python lacks is told as the cause`(kind: String, cause: String) throws {
     try CairnInstance.with { cairn in
+      let searcher = kind == "gp" ? "searcher: gp\noptuna: {python: \(Self.python)}" : "method: bayes"
       try cairn.write(
-        "name: bare\nmethod: bayes\nrun_cap: 3\nmetric: {name: loss}\ncommand: ['true']\nparameters: {a: {min: 0.0, max: 1}}",
-        to: "bare.yaml")
-      let run = try cairn.cairn("experiment", "run", "bare.yaml")
+        "name: lacking\n\(searcher)\nrun_cap: 3\nmetric: {name: loss}\ncommand: ['true']\n"
+          + "parameters: {a: {min: 0.0, max: 1}}", to: "lacking.yaml")
+      let run = try cairn.cairn("experiment", "run", "lacking.yaml")
       #expect(run.code == 1, "\(run)")
-      #expect(run.complaint.contains("has no Optuna"), "\(run)")
+      #expect(run.complaint.contains(cause), "\(run)")
     }
   }
 
