@@ -60,7 +60,10 @@ extension Shortage {
     case .gpus: text = "\(WaitReason.count(needed, "GPU")); \(free) free"
     case .shards(let of): text = "\(needed)/\(of) of a GPU; no GPU has that free"
     case .instances(let profile): text = "a MIG instance \(profile); none is free"
-    case .cpus: text = "\(WaitReason.number(needed)) processors; \(WaitReason.number(max(free, 0))) free"
+    case .cpus:
+      text =
+        "\(WaitReason.number(needed)) processor\(needed == 1000 ? "" : "s");"
+        + " \(WaitReason.number(max(free, 0))) free"
     case .memory: text = "\(needed >> 20) MiB of memory; \(max(free, 0) >> 20) free"
     }
     if external > 0 {

@@ -51,7 +51,7 @@ struct BackfillTests {
   @Test func `jobs start in order as long as they fit`() {
     let decision = decide(host(cpus: 2), [waiting("a", cpus: 1), waiting("b", cpus: 1), waiting("c", cpus: 1)])
     #expect(decision.started == ["a", "b"])
-    #expect(decision.sentence("c") == "waits for 1 processors; 0 free; job a must end, which has no time limit")
+    #expect(decision.sentence("c") == "waits for 1 processor; 0 free; job a must end, which has no time limit")
   }
 
   @Test func `a job without a time limit does not pass one that it would delay`() {
