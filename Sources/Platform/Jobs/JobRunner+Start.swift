@@ -9,21 +9,25 @@ import Secrets
 
 /// From an attempt's first step to the end of its container.
 extension JobRunner {
-  func startAndWait(_ attempt: Attempt) async throws -> AttemptEnd {
+  /// - Parameter isNew: whether this process has just begun the attempt: then there is no container yet, and podman,
+  ///   which takes its time for each answer, need not be asked.
+  func startAndWait(_ attempt: Attempt, isNew: Bool) async throws -> AttemptEnd {
     let job = try await database.job(attempt.job)
     if attempt.bootID != configuration.bootID, let end = try await endBeforeBoot(attempt, job) { return end }
-    switch try await podman.progress(of: attempt.container) {
+    switch isNew ? .absent : try await podman.progress(of: attempt.container) {
     case .begun:
-      if attempt.state == .starting { try await noteThatItRuns(attempt, of: job) }
+      if attempt.state == .starting || attempt.process == nil { try await noteThatItRuns(attempt, of: job) }
     case .absent, .prepared:
       // A container that ran and is gone is not started again: what it did is done.
-      let isGone = try await attempt.state == .starting ? hasVanished(attempt) : true
+      let isGone = try await isNew ? false : attempt.state == .starting ? hasVanished(attempt) : true
       if isGone {
         return AttemptEnd(
           .lost, .containerVanished, detail: "its container \(attempt.container) is gone", time: nanosecondsNow())
       }
       try await start(job, attempt)
       try await reached(.containerStarted)
+      // People see at once that it runs; what podman knows of it is noted after.
+      _ = try await database.attemptRuns(attempt, startedAt: nanosecondsNow())
       try await noteThatItRuns(attempt, of: job)
     }
     try await reached(.running)

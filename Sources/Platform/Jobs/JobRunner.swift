@@ -31,10 +31,11 @@ struct JobRunner: Sendable {
 
   /// Returns when the attempt has ended, or, without having changed anything more, when the task is cancelled.
   /// - Parameter number: the attempt's; how far it is, the database says.
-  func run(_ number: Int, of job: String) async throws {
+  /// - Parameter isNew: whether this process has begun it just now, and has not run it before.
+  func run(_ number: Int, of job: String, isNew: Bool) async throws {
     let attempt = try await database.attempt(number, of: job)
     guard !attempt.state.isTerminal else { return try await clean(after: attempt.container) }
-    let end = try await untilEnd(of: attempt)
+    let end = try await untilEnd(of: attempt, isNew: isNew)
     try Task.checkCancellation()
 
     let job = try await database.job(attempt.job)
@@ -85,10 +86,10 @@ struct JobRunner: Sendable {
     try files.secrets(of: container).remove()
   }
 
-  private func untilEnd(of attempt: Attempt) async throws -> AttemptEnd {
+  private func untilEnd(of attempt: Attempt, isNew: Bool) async throws -> AttemptEnd {
     do {
       return try await withThrowingTaskGroup(of: AttemptEnd?.self) { group in
-        group.addTask { try await startAndWait(attempt) }
+        group.addTask { try await startAndWait(attempt, isNew: isNew) }
         group.addTask { try await stopWhenAsked(attempt) }
         defer { group.cancelAll() }
         // The second returns nil when its work is done, and an end where there was nothing to end.

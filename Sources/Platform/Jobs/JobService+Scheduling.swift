@@ -25,6 +25,7 @@ extension JobService {
       guard let begun = try await database.beginAttempts(starts, bootID: configuration.bootID) else { continue }
       for attempt in begun {
         running.insert(attempt.job)
+        begunHere.insert(attempt.container)
         leasedAt[attempt.job] = attempt.createdAt
       }
       attempts += begun

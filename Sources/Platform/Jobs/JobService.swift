@@ -54,6 +54,8 @@ public actor JobService {
   private(set) var unfinished = UnfinishedJobs()
   /// When jobs that hold resources got them, in nanoseconds since 1970.
   var leasedAt: [String: Int64] = [:]
+  /// Containers of attempts that this process has begun and not run yet.
+  var begunHere: Set<String> = []
   /// Why the jobs of the queue wait, as it was decided last.
   var waits: [String: WaitReason] = [:]
   /// GPUs that programs which are no jobs are on, as it was seen last.
@@ -115,12 +117,14 @@ public actor JobService {
   private func run(_ attempt: Attempt) async {
     // At first at once: an exit code that podman did not note lies there for some milliseconds only.
     var pause = Duration.milliseconds(20)
+    var isNew = begunHere.remove(attempt.container) != nil
     while !Task.isCancelled {
       do {
-        try await runner.run(attempt.number, of: attempt.job)
+        try await runner.run(attempt.number, of: attempt.job, isNew: isNew)
         break
       } catch {
         if Task.isCancelled { break }
+        isNew = false
         // Nothing is lost: the attempt is picked up again from what there is.
         logger.error(
           "job interrupted; it will be picked up again", metadata: ["job": "\(attempt.job)", "error": "\(error)"])
