@@ -122,6 +122,7 @@ public actor ExperimentService {
     case let error as ControlError where error.code == .invalid: error.message
     case let error as SweepDriver.ReplayError: "\(error)"
     case let error as SuggesterError: "\(error)"
+    case let error as TrackerError: "its runs can't be recorded under its name: \(error.message)"
     default: nil
     }
   }
@@ -133,6 +134,8 @@ public actor ExperimentService {
   }
 
   private func driveOnce(_ experiment: Experiment) async throws {
+    // Of clients that all find the tracker's experiment missing and make it, all but one fail.
+    _ = try await tracker.project(experiment.project).provideExperiment(experiment.name)
     switch experiment.file.work {
     case .sweep(let sweep):
       let directory = directory(of: experiment.id)
