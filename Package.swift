@@ -333,7 +333,7 @@ let tests: [Target] = [
     path: "Tests/Platform/ModelRepositoryTests", swiftSettings: settings),
   .testTarget(
     name: "WebhooksTests",
-    dependencies: ["ModelRepository", "TestSupport", "Tracker", "Webhooks", logging],
+    dependencies: ["ModelRepository", "Secrets", "TestSupport", "Tracker", "Webhooks", grdb, logging],
     path: "Tests/Platform/WebhooksTests", swiftSettings: settings),
   .testTarget(
     name: "ControlDatabaseTests",
