@@ -26,8 +26,9 @@ extension JobRunner {
       }
       try await start(job, attempt)
       try await reached(.containerStarted)
-      // People see at once that it runs; what podman knows of it is noted after.
-      _ = try await database.attemptRuns(attempt, startedAt: nanosecondsNow())
+      // People see at once that it runs; what podman knows of it is noted after. Not its ports: who sees that it runs
+      // wants to reach them.
+      if (job.request.ports ?? []).isEmpty { _ = try await database.attemptRuns(attempt, startedAt: nanosecondsNow()) }
       try await noteThatItRuns(attempt, of: job)
     }
     try await reached(.running)
