@@ -57,21 +57,10 @@ extension ControlAPI {
 
   /// The experiment when it has ended, or as it is after so many seconds.
   private func wait(forExperiment id: String, seconds: Int) async throws -> PlatformExperiment {
-    try await withThrowingTaskGroup(of: PlatformExperiment?.self) { group in
-      group.addTask {
-        do {
-          return try await experiments.wait(for: id)
-        } catch is CancellationError {
-          return nil
-        }
-      }
-      group.addTask {
-        try? await Task.sleep(for: .seconds(seconds))
-        return nil
-      }
-      defer { group.cancelAll() }
-      if let ended = try await group.next().flatMap({ $0 }) { return ended }
-      return try await experiments.find(id)
+    try await result(within: seconds) { [experiments] in
+      try await experiments.wait(for: id)
+    } otherwise: {
+      try await experiments.find(id)
     }
   }
 }

@@ -120,21 +120,10 @@ extension ControlAPI {
 
   /// The job when it has ended, or as it is after so many seconds.
   private func wait(for job: String, seconds: Int) async throws -> PlatformJob {
-    try await withThrowingTaskGroup(of: PlatformJob?.self) { group in
-      group.addTask {
-        do {
-          return try await jobs.wait(for: job)
-        } catch is CancellationError {
-          return nil
-        }
-      }
-      group.addTask {
-        try? await Task.sleep(for: .seconds(seconds))
-        return nil
-      }
-      defer { group.cancelAll() }
-      if let ended = try await group.next().flatMap({ $0 }) { return ended }
-      return try await jobs.find(job)
+    try await result(within: seconds) { [jobs] in
+      try await jobs.wait(for: job)
+    } otherwise: {
+      try await jobs.find(job)
     }
   }
 }

@@ -1,16 +1,11 @@
 import API
-import ArgumentParser
 import ExperimentStates
-import Glibc
 import JobStates
 import UnixHTTP
 
 /// Follows an experiment to its end: tells of trials as they end, or prints what replicas write; passes Ctrl-C on, and
 /// bears with a `cairnd` that is restarted meanwhile.
 struct ExperimentFollower: Sendable {
-  /// How long a daemon may be away.
-  private static let patience = Duration.seconds(60)
-
   let client: CairnClient
   let experiment: String
   /// Print nothing on the way.
@@ -19,35 +14,12 @@ struct ExperimentFollower: Sendable {
   /// - Returns: the experiment when it has ended.
   /// - Throws: `ExitCode` 130 after a second Ctrl-C.
   func run() async throws -> ExperimentDetails {
-    try await withThrowingTaskGroup(of: ExperimentDetails?.self) { group in
-      group.addTask { try await follow() }
-      group.addTask {
-        try await stopOnSignals()
-        return nil
-      }
-      defer { group.cancelAll() }
-      while let finished = try await group.next() {
-        if let finished { return finished }
-      }
-      throw CancellationError()
-    }
-  }
-
-  private func stopOnSignals() async throws {
-    var count = 0
-    for await _ in signals(SIGINT, SIGTERM) {
-      count += 1
-      if count > 1 {
-        Terminal.complain(
-          "cairn: experiment \(experiment) is left to itself; see `cairn experiment show \(experiment)`")
-        throw ExitCode(130)
-      }
-      Terminal.complain("cairn: stopping experiment \(experiment); Ctrl-C again leaves it to itself")
-      do {
-        _ = try await client.stop(experiment: experiment)
-      } catch {
-        Terminal.complain("cairn: experiment \(experiment) could not be stopped: \(error)")
-      }
+    try await followStoppingOnSignals(
+      "experiment \(experiment)", seenBy: "cairn experiment show \(experiment)"
+    ) {
+      _ = try await client.stop(experiment: experiment)
+    } follow: {
+      try await follow()
     }
   }
 
@@ -69,7 +41,7 @@ struct ExperimentFollower: Sendable {
           }
           if details.experiment.state.isTerminal { return details }
         } catch let error as HTTPClientError {
-          guard error.isWorthRetry, lastSeen.duration(to: .now) < Self.patience else { throw error }
+          guard error.isWorthRetry, lastSeen.duration(to: .now) < daemonPatience else { throw error }
         }
         try await Task.sleep(for: .milliseconds(500))
       }

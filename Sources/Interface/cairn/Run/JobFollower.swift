@@ -1,15 +1,10 @@
 import API
-import ArgumentParser
-import Glibc
 import JobStates
 import UnixHTTP
 
 /// Follows a job to its end: prints its log, passes Ctrl-C on, and bears with a `cairnd` that is
 /// restarted meanwhile.
 struct JobFollower: Sendable {
-  /// How long a daemon may be away.
-  private static let patience = Duration.seconds(60)
-
   let client: CairnClient
   let job: String
   /// Print the log as JSON.
@@ -18,52 +13,10 @@ struct JobFollower: Sendable {
   /// - Returns: the job when it has ended.
   /// - Throws: `ExitCode` 130 after a second Ctrl-C.
   func run() async throws -> Job {
-    try await withThrowingTaskGroup(of: Job?.self) { group in
-      group.addTask { try await follow() }
-      group.addTask {
-        try await stopOnSignals()
-        return nil
-      }
-      defer { group.cancelAll() }
-      while let finished = try await group.next() {
-        if let finished { return finished }
-      }
-      // The task that follows returns a job or throws.
-      throw CancellationError()
-    }
-  }
-
-  /// The first signal asks the job to stop, the second ends this program: at once, even where the daemon
-  /// has not answered the first yet.
-  private func stopOnSignals() async throws {
-    try await withThrowingTaskGroup { group in
-      defer { group.cancelAll() }
-      var count = 0
-      for await _ in signals(SIGINT, SIGTERM) {
-        count += 1
-        if count > 1 {
-          Terminal.complain("cairn: job \(job) is left to itself; see `cairn job show \(job)`")
-          throw ExitCode(130)
-        }
-        Terminal.complain("cairn: stopping job \(job); Ctrl-C again leaves it to itself")
-        group.addTask { await stop() }
-      }
-    }
-  }
-
-  /// Asks until the daemon has heard it, as ``follow()`` bears with one that is restarted.
-  private func stop() async {
-    let deadline = ContinuousClock.now + Self.patience
-    while !Task.isCancelled {
-      do {
-        _ = try await client.stop(job)
-        return
-      } catch let error as HTTPClientError where error.isWorthRetry && .now < deadline {
-        try? await Task.sleep(for: .milliseconds(500))
-      } catch {
-        if !Task.isCancelled { Terminal.complain("cairn: job \(job) could not be stopped: \(error)") }
-        return
-      }
+    try await followStoppingOnSignals("job \(job)", seenBy: "cairn job show \(job)") {
+      _ = try await client.stop(job)
+    } follow: {
+      try await follow()
     }
   }
 
@@ -79,9 +32,6 @@ struct JobFollower: Sendable {
 
 /// Follows a log to the job's end, and goes on where it was when a `cairnd` was restarted meanwhile.
 struct LogFollower: Sendable {
-  /// How long a daemon may be away.
-  private static let patience = Duration.seconds(60)
-
   let client: CairnClient
   let job: String
   var attempt: Int?
@@ -103,7 +53,7 @@ struct LogFollower: Sendable {
         // A daemon that ends in good order ends its answers, too.
         if try await client.job(job).job.state.isTerminal || attempt != nil { return }
       } catch let error as HTTPClientError {
-        guard error.isWorthRetry, lastSeen.duration(to: .now) < Self.patience else { throw error }
+        guard error.isWorthRetry, lastSeen.duration(to: .now) < daemonPatience else { throw error }
         try await Task.sleep(for: .milliseconds(500))
         // A daemon that answers again gets its whole time again.
         if (try? await client.information()) != nil { lastSeen = .now }
