@@ -1,4 +1,5 @@
 public import GRDB
+import Linux
 import Tracker
 import Wire
 

@@ -1,5 +1,6 @@
 import FoundationEssentials
 public import GRDB
+import Linux
 import ModelFormats
 import Tracker
 

@@ -1,4 +1,5 @@
 import GRDB
+import Linux
 import Tracker
 
 extension ModelRepository {

@@ -104,5 +104,3 @@ public struct ProjectModels: Sendable {
     try await repository.write(body)
   }
 }
-
-func millisecondsNow() -> Int64 { nanosecondsNow() / 1_000_000 }

@@ -1,4 +1,5 @@
 import GRDB
+import Linux
 public import Tracker
 import Wire
 

@@ -1,4 +1,5 @@
 import GRDB
+import Linux
 
 extension Experiment: FetchableRecord {
   public init(row: Row) {

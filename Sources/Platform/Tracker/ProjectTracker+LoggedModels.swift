@@ -1,4 +1,5 @@
 import GRDB
+import Linux
 
 /// How far a logged model is, with MLflow's numbers.
 public enum LoggedModelStatus: Int64, Sendable, CaseIterable {

@@ -98,5 +98,3 @@ public struct ProjectTracker: Sendable {
     try await tracker.commits.write(body)
   }
 }
-
-func millisecondsNow() -> Int64 { nanosecondsNow() / 1_000_000 }

@@ -23,6 +23,9 @@ public func nanosecondsNow() -> Int64 {
   return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
 }
 
+/// Milliseconds since 1970.
+public func millisecondsNow() -> Int64 { nanosecondsNow() / 1_000_000 }
+
 extension Array where Element == UInt8 {
   /// `withUnsafeBytes` that keeps the type of what the body throws; the standard one rethrows `any Error`.
   @inlinable
