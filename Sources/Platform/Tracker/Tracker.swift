@@ -51,21 +51,6 @@ public final class Tracker: Sendable {
         """, arguments: [project, now, now])
   }
 
-  /// Ends the runs that an attempt of a job has left open.
-  /// - Parameter time: milliseconds since 1970.
-  /// - Returns: the identifiers of those that were.
-  @discardableResult
-  public func endRuns(of job: String, attempt: Int, as status: RunStatus, time: Int64) async throws -> [String] {
-    try await commits.write { database in
-      try String.fetchAll(
-        database,
-        sql: """
-          UPDATE run SET status = ?, endTime = ? WHERE job = ? AND attempt = ? AND status IN (1, 2)
-          RETURNING identifier
-          """, arguments: [status.rawValue, time, job, attempt])
-    }
-  }
-
   /// Calls `body` whenever metrics have been logged, after they are on the disk. It must return at once; an earlier one is
   /// called no more.
   public func whenMetricsAreLogged(_ body: @escaping @Sendable () -> Void) { metricsListener.withLock { $0 = body } }

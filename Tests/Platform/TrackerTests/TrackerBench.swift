@@ -1,4 +1,6 @@
+import Glibc
 import Logging
+import Records
 import TestSupport
 
 @testable import Tracker
@@ -7,8 +9,16 @@ import TestSupport
 struct TrackerBench {
   private let scratch = TemporaryDirectory()
 
+  /// A tracker that was let go of keeps its file until its writer's thread has returned from the last change.
   func open() throws -> Tracker {
-    try Tracker(path: scratch.path + "/tracker.db", logger: Logger(label: "test"))
+    let deadline = ContinuousClock.now + .seconds(10)
+    while true {
+      do {
+        return try Tracker(path: scratch.path + "/tracker.db", logger: Logger(label: "test"))
+      } catch RecordFileError.inUse where ContinuousClock.now < deadline {
+        sched_yield()
+      }
+    }
   }
 }
 
