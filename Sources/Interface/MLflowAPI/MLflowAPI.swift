@@ -26,11 +26,14 @@ public struct MLflowAPI: Sendable {
   let mount: String
   /// Makes a project that is not there yet.
   private let addProject: @Sendable (String) async throws -> Void
+  /// Told when an attempt of a job makes a run, whose program waits for the answer.
+  let runIsMade: @Sendable (Caller.Attempt) async -> Void
   private var endpoints = Endpoints()
 
   public init(
     tracker: Tracker, models: ModelRepository, webhooks: WebhookService, storage: StorageClient, mount: String,
-    addProject: @escaping @Sendable (String) async throws -> Void
+    addProject: @escaping @Sendable (String) async throws -> Void,
+    runIsMade: @escaping @Sendable (Caller.Attempt) async -> Void = { _ in }
   ) {
     self.tracker = tracker
     self.models = models
@@ -38,6 +41,7 @@ public struct MLflowAPI: Sendable {
     self.storage = storage
     self.mount = mount
     self.addProject = addProject
+    self.runIsMade = runIsMade
     addServerEndpoints(to: &endpoints)
     addExperimentEndpoints(to: &endpoints)
     addRunEndpoints(to: &endpoints)

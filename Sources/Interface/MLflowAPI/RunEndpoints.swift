@@ -10,7 +10,9 @@ extension MLflowAPI {
         name: try call.parameters.optionalText("run_name"), user: try call.parameters.optionalText("user_id"),
         startTime: try call.parameters.integer("start_time"), tags: try call.parameters.pairs("tags"),
         job: call.caller.attempt?.job, attempt: call.caller.attempt?.number)
-      return call.answer(try await call.project.createRun(new), isNew: true)
+      let run = try await call.project.createRun(new)
+      if let attempt = call.caller.attempt { await runIsMade(attempt) }
+      return call.answer(run, isNew: true)
     }
     endpoints.add("GET", path: "mlflow/runs/get") { call in
       call.answer(try await call.project.run(call.runIdentifier()))

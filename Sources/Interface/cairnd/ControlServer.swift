@@ -63,22 +63,24 @@ struct ControlServer {
     let webhooks = try WebhookService(
       directory: directory, models: models,
       targets: configuration.control.webhooks == .private ? .private : .public, box: box, logger: logger)
+    let packages = JobPackages(directory: directory, database: database, podman: podman, logger: logger)
     let mlflow = MLflowAPI(
       tracker: tracker, models: models, webhooks: webhooks, storage: storage, mount: configuration.storage.mount,
-      addProject: projects.provide)
+      addProject: projects.provide, runIsMade: { await packages.record(of: $0.job, attempt: $0.number) })
     let doorOfJobs = try await JobDoor(directory: directory, logger: logger).open(
       Door(
         rule: .tokensOfJobs(page: configuration.control.listen.map { "http://\($0)" }), tokens: tokens, mlflow: mlflow,
         serving: nil
       ).router, for: podman)
     let tensorBoard = TensorBoardRuns(
-      database: database, tracker: tracker, mount: configuration.storage.mount, logger: logger)
+      database: database, tracker: tracker, packages: packages, mount: configuration.storage.mount, logger: logger)
     let jobs = JobService(
       configuration: jobConfiguration, database: database, podman: podman,
       gpus: try await .find(declared: configuration.control.gpus),
       storage: StorageOfJobs(client: storage, mount: configuration.storage.mount),
       tracking: TrackingOfJobs(
-        tokens: tokens, tracker: tracker, tensorBoard: tensorBoard, address: doorOfJobs.url),
+        tokens: tokens, tracker: tracker, tensorBoard: tensorBoard, packages: packages,
+        mount: configuration.storage.mount, address: doorOfJobs.url, logger: logger),
       secrets: secrets, logger: logger)
     let deployments = try DeploymentService(
       configuration: DeploymentConfiguration(

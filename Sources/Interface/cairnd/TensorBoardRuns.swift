@@ -1,6 +1,7 @@
 import ArtifactFiles
 import ControlDatabase
 import JobStates
+import Jobs
 import Linux
 import Logging
 import TensorBoard
@@ -15,7 +16,6 @@ actor TensorBoardRuns {
   /// Files of one job; a program that writes more of them than this is not followed any further.
   private static let mostFiles = 1000
   private static let mark = "events.out.tfevents."
-  private static let directoryTag = "cairn.tensorboard"
 
   private struct File: Sendable {
     var reader = EventReader()
@@ -30,6 +30,7 @@ actor TensorBoardRuns {
 
   private let database: ControlDatabase
   private let tracker: Tracker
+  private let packages: JobPackages
   /// The host's path of Cairn's mount.
   private let mount: String
   private let logger: Logger
@@ -37,9 +38,10 @@ actor TensorBoardRuns {
   /// The job that is looked at now. One at a time: two looks at the same job would make its runs twice.
   private var current: Task<Void, Never>?
 
-  init(database: ControlDatabase, tracker: Tracker, mount: String, logger: Logger) {
+  init(database: ControlDatabase, tracker: Tracker, packages: JobPackages, mount: String, logger: Logger) {
     self.database = database
     self.tracker = tracker
+    self.packages = packages
     self.mount = mount
     self.logger = logger
   }
@@ -126,7 +128,7 @@ actor TensorBoardRuns {
     var found: String?
     for run in try await tracker.runs(of: job.id) where run.attempt == Int64(attempt) {
       let tags = try await project.run(run.identifier).tags
-      if tags.contains(KeyValue(Self.directoryTag, directory)) { found = run.identifier }
+      if tags.contains(KeyValue(Tracker.directoryTag, directory)) { found = run.identifier }
     }
     if found == nil {
       found = try await project.createRun(
@@ -134,9 +136,10 @@ actor TensorBoardRuns {
           experiment: project.provideExperiment(job.request.environment["MLFLOW_EXPERIMENT_NAME"] ?? job.project),
           name: directory.isEmpty ? job.name : directory,
           user: nil, startTime: nil,
-          tags: [KeyValue(Self.directoryTag, directory), KeyValue("cairn.job_id", job.id)], job: job.id,
+          tags: [KeyValue(Tracker.directoryTag, directory), KeyValue("cairn.job_id", job.id)], job: job.id,
           attempt: attempt)
       ).run.identifier
+      await packages.record(of: job.id, attempt: attempt)
     }
     followed[key, default: Followed()].runs[directory] = found
     return found ?? ""

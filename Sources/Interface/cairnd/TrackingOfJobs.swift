@@ -1,6 +1,8 @@
+import ArtifactFiles
 import ControlDatabase
 import JobStates
 import Jobs
+import Logging
 import Tokens
 import Tracker
 import Wire
@@ -10,8 +12,17 @@ struct TrackingOfJobs: JobTracking {
   let tokens: TokenService
   let tracker: Tracker
   let tensorBoard: TensorBoardRuns
+  let packages: JobPackages
+  /// The host's path of Cairn's mount.
+  let mount: String
   /// Of the address that containers reach, such as `http://127.0.0.1:40123`.
   let address: String
+  let logger: Logger
+
+  /// Where an attempt's packages are found among the artifacts of each of its runs.
+  private static let packagesFile = "cairn/environment/requirements.txt"
+  /// Runs of one attempt that are given the file; a program that makes more of them has it often enough.
+  private static let mostRunsWithPackages = 1000
 
   func environment(of attempt: Attempt, of job: Job) async throws -> [String: String] {
     [
@@ -35,6 +46,32 @@ struct TrackingOfJobs: JobTracking {
     await tensorBoard.finish(job, attempt: attempt.number)
     try await tracker.endRuns(of: job.id, attempt: attempt.number, as: status, time: time / 1_000_000)
     try await tokens.revoke(ofJob: job.id)
+    await addPackages(to: attempt, of: job)
+  }
+
+  /// Puts the packages that an attempt had at hand among its runs' artifacts, now that none of its programs can be in
+  /// the way. What can't be written, as for want of space, is no reason to fail.
+  private func addPackages(to attempt: Attempt, of job: Job) async {
+    defer { Task { await packages.forget(job.id, attempt: attempt.number) } }
+    guard job.request.hasArtifacts, let text = await packages.recorded(of: job.id, attempt: attempt.number) else {
+      return
+    }
+    do {
+      let directory = ArtifactDirectory(root: "\(mount)/artifacts/\(job.project)/\(job.id)")
+      let runs = try await tracker.runs(of: job.id).filter {
+        $0.attempt == Int64(attempt.number) && $0.artifactLocation == nil
+      }
+      for run in runs.prefix(Self.mostRunsWithPackages) {
+        let path = "mlflow/\(run.experiment)/\(run.identifier)/artifacts/\(Self.packagesFile)"
+        let pieces = AsyncThrowingStream<[UInt8], any Error> { stream in
+          stream.yield(Array(text.utf8))
+          stream.finish()
+        }
+        try await directory.write(Array(path.utf8), pieces)
+      }
+    } catch {
+      logger.warning("the Python packages of job \(job.id) are not among its runs' artifacts: \(error)")
+    }
   }
 
   /// JSON that MLflow's client makes tags of, on every run.

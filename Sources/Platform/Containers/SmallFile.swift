@@ -3,7 +3,8 @@ import Glibc
 import Linux
 
 /// The text of a small file, such as those under /proc; nil: it can't be read.
-func readFile(_ path: String) -> String? {
+/// - Parameter limit: what is beyond so many bytes is left out, of files that a hostile program can make long.
+func readFile(_ path: String, limit: Int = .max) -> String? {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { return nil }
   defer { close(descriptor) }
@@ -12,8 +13,8 @@ func readFile(_ path: String) -> String? {
   while true {
     let count = read(descriptor, &buffer, buffer.count)
     guard count >= 0 else { return nil }
-    guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
     bytes += buffer[..<count]
+    guard count > 0, bytes.count < limit else { return String(decoding: bytes.prefix(limit), as: UTF8.self) }
   }
 }
 

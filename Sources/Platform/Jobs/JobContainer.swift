@@ -1,5 +1,5 @@
 import Containers
-import ControlDatabase
+public import ControlDatabase
 import Glibc
 import JobStates
 
@@ -62,7 +62,7 @@ extension ContainerSpecification {
 extension JobRequest {
   /// Whether the job has a workspace of its own, or artifacts.
   var hasWorkspace: Bool { !(directories ?? []).contains { $0.destination == "/workspace" } }
-  var hasArtifacts: Bool { !(directories ?? []).contains { $0.destination == "/artifacts" } }
+  public var hasArtifacts: Bool { !(directories ?? []).contains { $0.destination == "/artifacts" } }
 
   fileprivate func allDirectories(of job: String) -> [MountedDirectory] {
     var all = directories ?? []

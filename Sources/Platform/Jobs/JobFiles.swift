@@ -11,6 +11,9 @@ struct JobFiles: Sendable {
 
   func usage(of job: String, attempt: Int) -> String { "\(logDirectory(of: job))/\(attempt).usage" }
 
+  /// A requirements file, see ``JobPackages``.
+  func packages(of job: String, attempt: Int) -> String { "\(logDirectory(of: job))/\(attempt).packages" }
+
   /// Holds the overlays of jobs on the host's root file system, each named as its container.
   var overlays: String { directory + "/overlays" }
 

@@ -86,6 +86,11 @@ int cairn_open_beneath(int dir, const char *path, int flags, int no_links) {
   return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
 }
 
+int cairn_open_in_root(int dir, const char *path, int flags) {
+  struct open_how how = {.flags = (unsigned)flags, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+  return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+}
+
 int cairn_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
 
 char **cairn_environment(void) { return environ; }

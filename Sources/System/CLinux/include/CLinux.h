@@ -13,6 +13,8 @@ int cairn_random(void *bytes, size_t count);
 /// openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS: whatever the path and the links on it,
 /// what is opened lies below `dir`. With `no_links`, a link on the path is an error (ELOOP).
 int cairn_open_beneath(int dir, const char *path, int flags, int no_links);
+/// openat2(2) with RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS: `dir` is what the path and the links on it take for `/`.
+int cairn_open_in_root(int dir, const char *path, int flags);
 int cairn_close_range(unsigned first, unsigned last, unsigned flags);
 /// Has the kernel send `signal` to this process when the thread that started it ends.
 int cairn_die_with_parent(int signal);

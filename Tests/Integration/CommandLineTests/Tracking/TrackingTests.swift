@@ -76,10 +76,73 @@ import Testing
       let first = try #require(runs[0]["run_id"] as? String)
       let path = "/api/2.0/mlflow-artifacts/artifacts/1/\(first)/artifacts/notes/hello.txt"
       #expect(try http.get(path).body.contains("hello"))
+      // What Python had at hand is there without any code.
+      let packages = "/api/2.0/mlflow-artifacts/artifacts/1/\(first)/artifacts/cairn/environment/requirements.txt"
+      let lines = try http.get(packages).body.split(separator: "\n")
+      #expect(
+        lines.contains { $0.hasSuffix("# \(python)") } && lines.contains { $0.hasPrefix("mlflow-skinny==3.") },
+        "\(lines)")
       // The job's artifacts are sealed; that is no fault of the server, which a client would try again.
       #expect(try http.send("PUT", path, "changed").status == 409)
       #expect(try http.get("/api/2.0/mlflow-artifacts/artifacts/1/\(first)/artifacts/..%2f..%2fx").status == 400)
       #expect(try http.get("/api/2.0/mlflow-artifacts/artifacts/1/\(first)/artifacts/%252e%252e/x").status == 400)
+    }
+  }
+
+  @Test func theRunsOfAJobAreTaggedWithTheDigestOfItsImage() throws {
+    func shell(_ script: String) throws -> String {
+      let outcome = try RunningCommand(
+        program: "/bin/sh", arguments: ["-c", script], directory: "/",
+        environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
+      ).finish()
+      guard outcome.code == 0 else { throw CairnInstance.Problem(description: "\(script): \(outcome)") }
+      return outcome.output.trimmingCharacters(in: .newlines)
+    }
+    let image = "localhost/cairn-test-digest:\(UUID().uuidString.lowercased())"
+    _ = try shell(
+      """
+      files=$(ldd /bin/sh | grep -o '/[^ ]*')
+      tar -C / -chf - ./bin/sh $(for f in $files; do echo .$f; done) | podman import --quiet - \(image)
+      """)
+    do {
+      let digest = try shell("podman image inspect --format '{{.Digest}}' \(image)")
+      try CairnInstance.with(listens: true) { cairn in
+        // What MLflow's client makes tags of.
+        let run = try cairn.cairn(
+          "run", "--image", image, "--name", "seen", "--", "/bin/sh", "-c", "echo $MLFLOW_RUN_CONTEXT")
+        #expect(run.code == 0, "\(run)")
+        let tags = try #require(try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+        #expect(tags["cairn.image_digest"] as? String == digest && digest.hasPrefix("sha256:"), "\(run)")
+        #expect(tags["cairn.image"] as? String == image)
+        let attempts = try #require(try cairn.json("job", "show", "seen")["attempts"] as? [[String: Any]])
+        #expect(attempts.compactMap { $0["image_digest"] as? String } == [digest])
+      }
+    } catch {
+      _ = try shell("podman rmi --force \(image)")
+      throw error
+    }
+    _ = try shell("podman rmi --force \(image)")
+  }
+
+  @Test func aRunThatItsClientEndedAsTheProgramFailedIsFailed() throws {
+    try CairnInstance.with(listens: true) { cairn in
+      try cairn.write(String(contentsOfFile: MLflowClient.script("ends"), encoding: .utf8), to: "ends.py")
+      func statuses(_ job: String) throws -> [String] {
+        let runs = try #require(try cairn.json("job", "show", job)["runs"] as? [[String: Any]])
+        return runs.compactMap { $0["status"] as? String }
+      }
+      for (way, version, code, status) in [
+        ("exit", "mlflow-3", 3, "FAILED"), ("raise", "mlflow-2.9", 1, "FAILED"), ("well", "mlflow-3", 0, "FINISHED"),
+      ] {
+        let run = try cairn.cairn("run", "--name", way, "--", MLflowClient.python(version), "ends.py", way)
+        #expect(run.code == code, "\(run)")
+        #expect(try statuses(way) == ["FINISHED", status], "\(way)")
+      }
+      let run = try cairn.begin(["run", "--name", "stop", "--", MLflowClient.python("mlflow-3"), "ends.py", "stop"])
+      try cairn.eventually("it waits", within: 60) { run.outputSoFar.contains("waits") }
+      #expect(try cairn.cairn("job", "stop", "stop", "--wait").code == 0)
+      _ = run.finish()
+      #expect(try statuses("stop") == ["FINISHED", "KILLED"])
     }
   }
 
