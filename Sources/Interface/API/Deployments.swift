@@ -47,6 +47,10 @@ public struct DeploymentChange: Codable, Equatable, Sendable {
   public var concurrency: Int?
   public var cpus: Double?
   public var memoryBytes: UInt64?
+  /// Whole GPUs of a replica.
+  public var gpus: Int?
+  /// Names of secrets by variables, added to what there is.
+  public var secrets: [String: String]?
   public var drainSeconds: Int?
 
   public init() {}

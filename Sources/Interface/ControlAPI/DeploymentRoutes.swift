@@ -120,6 +120,10 @@ private struct SpecificationChange: Sendable {
     if let concurrency = change.concurrency { specification.concurrency = concurrency }
     if let cpus = change.cpus { specification.cpus = cpus }
     if let memory = change.memoryBytes { specification.memoryBytes = memory }
+    if let gpus = change.gpus { specification.gpus = gpus == 0 ? nil : gpus }
+    if let secrets = change.secrets, !secrets.isEmpty {
+      specification.secrets = (specification.secrets ?? [:]).merging(secrets) { $1 }
+    }
     if let seconds = change.drainSeconds { specification.drainSeconds = seconds }
   }
 }

@@ -88,7 +88,8 @@ struct ControlServer {
         listen: configuration.deployments.listen.map { "\($0)" }, mount: configuration.storage.mount,
         maskedPaths: maskedPaths),
       podman: podman,
-      models: ModelsOfDeployments(models: models, storage: storage, mount: configuration.storage.mount), logger: logger)
+      models: ModelsOfDeployments(models: models, storage: storage, mount: configuration.storage.mount),
+      resources: ResourcesOfDeployments(jobs: jobs, secrets: secrets), logger: logger)
     let passes = try AccessPasses(keyPath: directory + "/access.key")
     let notebooks = NotebookService(
       directory: directory + "/servers", passes: passes, database: database, jobs: jobs, podman: podman,

@@ -164,6 +164,21 @@ enum Migrations {
           ) STRICT, WITHOUT ROWID;
           """)
     }
+    migrator.registerMigration("7") { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE claim (
+            id TEXT PRIMARY KEY NOT NULL,
+            gpus INTEGER NOT NULL,
+            milliCPUs INTEGER NOT NULL,
+            memoryBytes INTEGER NOT NULL,
+            -- JSON of the GPUs' UUIDs; NULL: it waits.
+            devices TEXT,
+            createdAt INTEGER NOT NULL,
+            heldAt INTEGER
+          ) STRICT, WITHOUT ROWID;
+          """)
+    }
     return migrator
   }
 }

@@ -76,17 +76,30 @@ actor AccessLog {
   }
 
   private func take(_ bytes: ArraySlice<UInt8>) {
-    var batch: [String: (entries: [AccessLogEntry], bytes: [UInt8])] = [:]
-    for line in bytes.split(separator: UInt8(ascii: "\n")) {
-      // The name is what the client wrote into its request.
-      guard let entry = AccessLogEntry(parsing: String(decoding: line, as: UTF8.self)),
-        Names.isValid(entry.deployment)
-      else { continue }
-      batch[entry.deployment, default: ([], [])].entries.append(entry)
-      batch[entry.deployment]?.bytes += line + [10]
+    var batch: [String: (lines: [AccessLogLine], bytes: [UInt8])] = [:]
+    bytes.withUnsafeBytes { bytes in
+      var name = ""
+      var rest = bytes[...]
+      while !rest.isEmpty {
+        let whole = UnsafeRawBufferPointer(rebasing: rest)
+        let end = memchr(whole.baseAddress!, 10, whole.count).map { UnsafeRawPointer($0) - whole.baseAddress! }
+        let line = UnsafeRawBufferPointer(rebasing: whole[..<(end ?? whole.count)])
+        rest = rest.dropFirst(line.count + 1)
+        guard let counted = AccessLogLine(line) else { continue }
+        let word = UnsafeRawBufferPointer(rebasing: line[counted.deployment])
+        // Most lines are about the same deployment as the one before.
+        if !name.utf8.elementsEqual(word) { name = String(decoding: word, as: UTF8.self) }
+        // The name is what the client wrote into its request.
+        guard batch[name] != nil || Names.isValid(name) else { continue }
+        batch[name, default: ([], [])].lines.append(counted)
+        batch[name]?.bytes += line
+        batch[name]?.bytes.append(10)
+      }
     }
-    for (deployment, (entries, bytes)) in batch where append(bytes, of: deployment) {
-      for entry in entries { statistics[deployment, default: TrafficStatistics()].add(entry) }
+    for (deployment, (lines, bytes)) in batch where append(bytes, of: deployment) {
+      var counted = statistics[deployment] ?? TrafficStatistics()
+      for line in lines { counted.add(line) }
+      statistics[deployment] = counted
     }
   }
 

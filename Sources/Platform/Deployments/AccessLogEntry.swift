@@ -53,14 +53,13 @@ public struct TrafficStatistics: Hashable, Sendable {
 
   public var requests: Int { counts.reduce(0, +) }
 
-  mutating func add(_ entry: AccessLogEntry) {
-    counts[Self.bounds.firstIndex { entry.milliseconds <= $0 } ?? Self.bounds.count] += 1
-    statuses[entry.status / 100, default: 0] += 1
-    bytes += entry.bytes
-    totalMilliseconds += entry.milliseconds
-    let second = entry.time / 1_000_000_000
-    recent[second, default: 0] += 1
-    if recent.count > 120 { recent = recent.filter { $0.key > second - 60 } }
+  mutating func add(_ line: AccessLogLine) {
+    counts[Self.bounds.firstIndex { line.milliseconds <= $0 } ?? Self.bounds.count] += 1
+    statuses[line.status / 100, default: 0] += 1
+    bytes += line.bytes
+    totalMilliseconds += line.milliseconds
+    recent[line.second, default: 0] += 1
+    if recent.count > 120 { recent = recent.filter { $0.key > line.second - 60 } }
   }
 
   /// Requests a second, over the last minute.

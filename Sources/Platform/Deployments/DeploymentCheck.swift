@@ -24,6 +24,9 @@ func check(_ specification: DeploymentSpecification, name: String) throws {
     try refuse("--concurrency is 1 to 1000000")
   }
   if let cpus = specification.cpus, !(cpus >= 0.01 && cpus.isFinite) { try refuse("--cpus is 0.01 or more") }
+  for variable in (specification.secrets ?? [:]).keys where !isVariableName(variable) {
+    try refuse("\"\(variable)\" can't be a variable's name; give another: --secret NAME:VARIABLE")
+  }
   if let memory = specification.memoryBytes, memory < 8 << 20 { try refuse("--memory is 8m or more") }
   if !(0...3600).contains(specification.drainSeconds) || !(0...3600).contains(specification.graceSeconds) {
     try refuse("a drain and a grace period are 0 to 3600 seconds")

@@ -18,6 +18,8 @@ public struct DeploymentLog: AsyncSequence, Sendable {
   let replica: String?
   let follow: Bool
   let tail: Int?
+  /// Hides secrets.
+  let mask: LogMask
 
   public func makeAsyncIterator() -> Iterator { Iterator(self) }
 
@@ -55,7 +57,11 @@ public struct DeploymentLog: AsyncSequence, Sendable {
         if let replica = log.replica, !container.contains("-\(replica)-") { continue }
         let file = files[container] ?? ContainerLogFile(path: "\(log.directory)/\(name)")
         files[container] = file
-        found += try file.read().map { ReplicaLogLine(container: container, line: $0) }
+        found += try file.read().map { line in
+          var line = line
+          line.text = log.mask.hidden(in: line.text)
+          return ReplicaLogLine(container: container, line: line)
+        }
       }
       return found.sorted { $0.line.time < $1.line.time }
     }

@@ -52,6 +52,7 @@ extension DeploymentService {
     try check(request.scaling, name: name)
     try check(request.rollout, name: name)
     try checkServing(request.specification, name: name)
+    try await resources.check(request.specification, of: name)
     let model = try await take(request.specification.model, for: name)
     let credentials = Credentials.make(request.authentication)
     _ = try await database.addDeployment(
@@ -76,6 +77,7 @@ extension DeploymentService {
     try check(specification, name: name)
     try check(rollout, name: name)
     try checkServing(specification, name: name)
+    try await resources.check(specification, of: name)
     _ = try await database.update(
       name, specification, model: try await take(specification.model, for: name), rollout: rollout)
     return try await report(name)
@@ -155,7 +157,8 @@ extension DeploymentService {
     let url = configuration.listen.map { "http://\($0)/serve/\(deployment.name)/" }
     return DeploymentReport(
       deployment: deployment, state: state,
-      detail: proxyFault ?? deployment.rolledBack ?? replicas.first(where: \.view.isCrashing)?.detail, url: url,
+      detail: proxyFault ?? deployment.rolledBack ?? replicas.first(where: \.view.isCrashing)?.detail
+        ?? replicas.first { $0.state == .pending }?.detail, url: url,
       revisions: try await database.revisions(of: deployment.name), replicas: replicas,
       traffic: await accessLog.statistics(of: deployment.name))
   }
@@ -180,7 +183,15 @@ extension DeploymentService {
     of name: String, replica: String? = nil, follow: Bool = false, tail: Int? = nil
   ) async throws -> DeploymentLog {
     _ = try await database.deployment(name)
-    return DeploymentLog(directory: configuration.files.logs(of: name), replica: replica, follow: follow, tail: tail)
+    var hidden: Set<String> = []
+    for revision in try await database.revisions(of: name) {
+      // One whose secrets are gone has no replica any more, or none that starts.
+      hidden.formUnion((try? await resources.values(of: revision.specification.secrets ?? [:]).values.map { $0 }) ?? [])
+    }
+    return DeploymentLog(
+      directory: configuration.files.logs(of: name), replica: replica, follow: follow, tail: tail,
+      // As of jobs: shorter ones stand there by chance.
+      mask: LogMask(hidden.filter { $0.utf8.count >= 6 }.map { Array($0.utf8) }))
   }
 
   /// The last requests, oldest first.

@@ -36,6 +36,7 @@ public actor DeploymentService {
   let configuration: DeploymentConfiguration
   let database: DeploymentDatabase
   let models: any ModelDirectories
+  let resources: any ReplicaResources
   let podman: Podman
   let accessLog: AccessLog
   let plane: DataPlane
@@ -54,11 +55,13 @@ public actor DeploymentService {
 
   /// - Throws: `RecordFileError` where another daemon has the records open.
   public init(
-    configuration: DeploymentConfiguration, podman: Podman, models: any ModelDirectories, logger: Logger
+    configuration: DeploymentConfiguration, podman: Podman, models: any ModelDirectories,
+    resources: any ReplicaResources, logger: Logger
   ) throws {
     self.configuration = configuration
     self.podman = podman
     self.models = models
+    self.resources = resources
     self.logger = logger
     for path in [configuration.files.directory, configuration.proxyDirectory] {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -68,7 +71,8 @@ public actor DeploymentService {
     plane = DataPlane(directory: configuration.proxyDirectory, logPath: logPath, logger: logger)
     accessLog = AccessLog(path: logPath, files: configuration.files, logger: logger)
     runner = ReplicaRunner(
-      configuration: configuration, database: database, podman: podman, plane: plane, logger: logger)
+      configuration: configuration, database: database, podman: podman, plane: plane, resources: resources,
+      logger: logger)
   }
 
   // MARK: Running
@@ -124,10 +128,15 @@ public actor DeploymentService {
   /// Removes containers and overlays that no record knows.
   private func removeLeftovers() async throws {
     let files = configuration.files
-    let known = Set(try await database.replicas().map(\.container))
+    let replicas = try await database.replicas()
+    try await resources.releaseAll(except: replicas.map { ($0.deployment, $0.id) })
+    let known = Set(replicas.map(\.container))
     let containers = try await podman.containers(label: deploymentsLabel, value: files.directory)
-    let overlays = (try? FileManager.default.contentsOfDirectory(atPath: files.overlays)) ?? []
-    for container in Set(containers + overlays).subtracting(known) { try await runner.clean(after: container) }
+    let others = [files.overlays, files.secrets].flatMap {
+      // Made with the first that is needed.
+      (try? FileManager.default.contentsOfDirectory(atPath: $0)) ?? []
+    }
+    for container in Set(containers + others).subtracting(known) { try await runner.clean(after: container) }
   }
 
   // MARK: Deciding

@@ -36,6 +36,10 @@ public struct DeploymentSpecification: Hashable, Codable, Sendable {
   public var cpus: Double?
   /// nil: no limit.
   public var memoryBytes: UInt64?
+  /// Whole GPUs; nil: none.
+  public var gpus: Int?
+  /// Names of secrets that all projects may have, by the variables that have their values; nil: none.
+  public var secrets: [String: String]?
   /// How long requests may take to end when a replica is taken away.
   public var drainSeconds: Int
   /// Between SIGTERM and SIGKILL, after that.

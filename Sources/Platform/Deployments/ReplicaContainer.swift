@@ -12,9 +12,11 @@ extension ContainerSpecification {
   ///   - mount: the host's path of Cairn's mount.
   ///   - overlay: of a replica that runs on the host's root file system.
   ///   - masked: what such a replica must not see.
+  ///   - gpus: the names by which podman knows those that it holds.
+  ///   - secrets: values by variables.
   init(
     replica: Replica, revision: Revision, files: ReplicaFiles, address: ReplicaAddress, mount: String,
-    overlay: HostOverlay?, masked: [String]
+    overlay: HostOverlay?, masked: [String], gpus: [String], secrets: [String: String]
   ) {
     let specification = revision.specification
     var environment = [
@@ -25,7 +27,7 @@ extension ContainerSpecification {
       // The host's programs are found where the host finds them.
       for name in ["PATH", "LANG"] { environment[name] = getenv(name).map { String(cString: $0) } }
     }
-    environment.merge(specification.environment) { $1 }
+    environment.merge(specification.environment.merging(secrets) { $1 }) { $1 }
     var mounts = overlay?.mounts(masking: masked + [mount]) ?? []
     mounts.append(.init(.directory("\(mount)/storage", readOnly: false), at: "/storage"))
     if let model = revision.model {
@@ -45,8 +47,10 @@ extension ContainerSpecification {
       labels: [
         deploymentsLabel: files.directory, "io.cairn.deployment": replica.deployment, "io.cairn.replica": replica.id,
       ],
-      logPath: files.log(of: replica), environmentPath: files.environment(of: replica.container),
-      cpus: specification.cpus, memoryBytes: specification.memoryBytes)
+      logPath: files.log(of: replica),
+      environmentPath: secrets.isEmpty
+        ? files.environment(of: replica.container) : files.secrets(of: replica.container).environment,
+      cpus: specification.cpus, memoryBytes: specification.memoryBytes, gpus: gpus)
     keepsEntryPoint = overlay == nil && specification.command.isEmpty
   }
 }

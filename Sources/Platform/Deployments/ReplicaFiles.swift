@@ -1,3 +1,4 @@
+import Containers
 import FoundationEssentials
 
 /// Where the control plane keeps the files of deployments.
@@ -24,6 +25,11 @@ struct ReplicaFiles: Sendable {
   var overlays: String { directory + "/.overlays" }
 
   func overlay(of container: String) -> String { "\(overlays)/\(container)" }
+
+  /// Holds what containers are given in memory, each directory named as its container.
+  var secrets: String { directory + "/.secrets" }
+
+  func secrets(of container: String) -> SecretFiles { SecretFiles(directory: "\(secrets)/\(container)") }
 
   /// There while a container is being started.
   func environment(of container: String) -> String { "\(directory)/.\(container).env" }

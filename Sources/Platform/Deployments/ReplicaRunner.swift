@@ -13,6 +13,7 @@ struct ReplicaRunner: Sendable {
   let database: DeploymentDatabase
   let podman: Podman
   let plane: DataPlane
+  let resources: any ReplicaResources
   let logger: Logger
 
   private var files: ReplicaFiles { configuration.files }
@@ -34,6 +35,7 @@ struct ReplicaRunner: Sendable {
   func clean(after container: String) async throws {
     try await podman.remove(container)
     try await HostOverlay(directory: files.overlay(of: container)).remove()
+    try files.secrets(of: container).remove()
   }
 
   // MARK: Serving
@@ -115,7 +117,15 @@ struct ReplicaRunner: Sendable {
 
   private func start(_ replica: Replica, _ revision: Revision) async throws {
     let specification = revision.specification
-    try await database.change(replica: replica.id) { $0.state = .preparing }
+    let gpus = try await resources.hold(specification, replica: replica.id, of: replica.deployment) { reason in
+      try await database.change(replica: replica.id) { $0.detail = reason }
+    }
+    let secrets = try await resources.values(of: specification.secrets ?? [:])
+    try await database.change(replica: replica.id) { replica in
+      // Why it waited is over.
+      if replica.restarts == 0 { replica.detail = nil }
+      replica.state = .preparing
+    }
     if let model = revision.model, !FileManager.default.fileExists(atPath: model.path) {
       throw ControlError(.notFound, subject: model.path, "the model's files are gone: \(model.path)")
     }
@@ -139,10 +149,11 @@ struct ReplicaRunner: Sendable {
     }
     try FileManager.default.createDirectory(
       atPath: files.logs(of: replica.deployment), withIntermediateDirectories: true)
+    if !secrets.isEmpty { try files.secrets(of: replica.container).make([]) }
     try await podman.start(
       ContainerSpecification(
         replica: replica, revision: revision, files: files, address: address, mount: configuration.mount,
-        overlay: overlay, masked: configuration.maskedPaths))
+        overlay: overlay, masked: configuration.maskedPaths, gpus: gpus, secrets: secrets))
   }
 
   /// In a network of its own a replica has all ports to itself. On the host's it is given one that is free now.
@@ -248,6 +259,7 @@ struct ReplicaRunner: Sendable {
     }
     // In a task of its own, because a daemon that ends in this moment should not leave a mount behind.
     try await Task { try await clean(after: replica.container) }.value
+    try await resources.release(replica: replica.id, of: replica.deployment)
     try await database.removeReplica(replica.id)
   }
 

@@ -1,3 +1,5 @@
+import Containers
+
 /// Where the control plane keeps the files of a job.
 struct JobFiles: Sendable {
   /// The control plane's directory.

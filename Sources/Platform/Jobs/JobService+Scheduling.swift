@@ -15,12 +15,17 @@ extension JobService {
   /// The next attempts of jobs whose turn it is. Those that are to make room for others are told so.
   /// - Parameter queue: those of the queue that wait for nothing but resources, in the order of submission.
   func attemptsToBegin(_ queue: [Job]) async throws -> [Attempt] {
-    let decision = try await decide(queue)
+    let claims = try await database.claims()
+    let decision = try await decide(queue, claims)
     waits = Dictionary(uniqueKeysWithValues: decision.waiting.map { ($0.job, $0.reason) })
     for job in unfinished.queued where waits[job.id] == nil { waits[job.id] = waitForOthers(job) }
     for job in decision.preemptions { try await database.preempt(job) }
     var attempts: [Attempt] = []
     for unit in decision.starts {
+      if let first = unit.first, claims.contains(where: { $0.id == first.job }) {
+        try await database.grantClaim(first.job, devices: first.slots.map(\.device))
+        continue
+      }
       let starts = unit.map { (job: $0.job, slots: $0.slots) }
       guard let begun = try await database.beginAttempts(starts, bootID: configuration.bootID) else { continue }
       for attempt in begun {
@@ -40,8 +45,8 @@ extension JobService {
     return job.request.dependsOn?.first { unfinished.contains($0.job) }.map { .dependency(job: $0.job) }
   }
 
-  private func decide(_ queue: [Job]) async throws -> SchedulerDecision {
-    var input = try await schedulerInput(queue)
+  private func decide(_ queue: [Job], _ claims: [Claim]) async throws -> SchedulerDecision {
+    var input = try await schedulerInput(queue, claims)
     let decision = schedule(input)
     // Who else is on the GPUs is asked only where it makes a difference: it takes a moment.
     let handsOutGPUs = decision.starts.joined().contains { !$0.slots.isEmpty }
@@ -55,7 +60,7 @@ extension JobService {
     return schedule(input)
   }
 
-  private func schedulerInput(_ queue: [Job]) async throws -> SchedulerInput {
+  private func schedulerInput(_ queue: [Job], _ claims: [Claim]) async throws -> SchedulerInput {
     let now = nanosecondsNow()
     let leases = Dictionary(grouping: try await database.gpuLeases(), by: \.job)
     let accounts = try await accounts(at: now)
@@ -63,11 +68,13 @@ extension JobService {
       RunningJob(job, slots: (leases[job.id] ?? []).map(\.slot), since: leasedAt[job.id] ?? now)
     }
     let groups = membersOfStartedGroups()
+    var waiting: [WaitingJob] = queue.lazy.filter { !self.running.contains($0.id) }.map { job in
+      WaitingJob(job, members: job.request.group.flatMap { groups[$0.id] })
+    }
+    waiting += claims.compactMap { WaitingJob($0) }
     return SchedulerInput(
-      host: Host(inventory, busyExternally: busyExternally), running: holders,
-      queue: queue.lazy.filter { !self.running.contains($0.id) }.map { job in
-        WaitingJob(job, members: job.request.group.flatMap { groups[$0.id] })
-      }, projects: accounts, now: now)
+      host: Host(inventory, busyExternally: busyExternally), running: holders + claims.compactMap { RunningJob($0) },
+      queue: waiting, projects: accounts, now: now)
   }
 
   /// What projects have used, with what their jobs use at the moment, and may have.
@@ -126,15 +133,19 @@ extension JobService {
   /// This host's GPUs and who is on them.
   public func gpuStatus() async throws -> [GPUStatus] {
     let leases = try await database.gpuLeases()
-    if inventory.isReal, leases.isEmpty { busyExternally = try await GPUProcesses.busyGPUs() }
+    let claims = try await database.claims()
+    if inventory.isReal, leases.isEmpty, claims.isEmpty { busyExternally = try await GPUProcesses.busyGPUs() }
     return inventory.gpus.enumerated().map { index, gpu in
       let devices = Set([gpu.uuid] + gpu.instances.map(\.uuid))
       let held = Dictionary(grouping: leases.filter { devices.contains($0.gpu) }, by: \.job)
-      let holders = held.sorted { $0.key < $1.key }.map { job, slots in
+      var holders = held.sorted { $0.key < $1.key }.map { job, slots in
         GPUStatus.Holder(
           job: job,
           part: slots[0].gpu != gpu.uuid
             ? slots[0].gpu : slots[0].shards > 1 ? "\(slots.count)/\(slots[0].shards)" : nil)
+      }
+      for claim in claims where claim.devices?.contains(gpu.uuid) ?? false {
+        holders.append(GPUStatus.Holder(job: claim.id, part: nil))
       }
       return GPUStatus(
         gpu: gpu, holders: holders, isBusyExternally: busyExternally.contains(gpu.uuid) && holders.isEmpty,

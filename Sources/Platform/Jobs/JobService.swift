@@ -42,7 +42,7 @@ public actor JobService {
   let inventory: GPUInventory
   private let storage: any JobStorage
   let runner: JobRunner
-  private let hostResources: Resources
+  let hostResources: Resources
   let secrets: SecretService
   let configuration: JobConfiguration
   let logger: Logger

@@ -5,16 +5,16 @@ extension WaitReason {
     switch self {
     case .resources(let shortage, let by, let job):
       var text = "waits for \(shortage.sentence)"
-      if let by, let job { text += "; enough may be free \(Self.time(by, now: now)) (job \(job))" }
-      if by == nil, let job { text += "; job \(job) must end, which has no time limit" }
+      if let by, let job { text += "; enough may be free \(Self.time(by, now: now)) (\(Self.name(job)))" }
+      if by == nil, let job { text += "; \(Self.name(job)) must end, which has no time limit" }
       return text
     case .turn(let shortage, let ahead):
       return "waits for \(shortage.sentence); \(Self.count(ahead, "job")) before it"
     case .reserved(let job, let by?):
-      return "behind job \(job), whose turn is \(Self.time(by, now: now)): with a time limit that ends before,"
+      return "behind \(Self.name(job)), whose turn is \(Self.time(by, now: now)): with a time limit that ends before,"
         + " it could start now"
     case .reserved(let job, nil):
-      return "behind job \(job), for which resources are kept: with a time limit it could start now"
+      return "behind \(Self.name(job)), for which resources are kept: with a time limit it could start now"
     case .preempting(let jobs, let shortage):
       return "waits for \(shortage.sentence); preempted for it: job \(jobs.joined(separator: ", "))"
     case .quota(.gpus, let used, let needed, let limit):
@@ -30,6 +30,9 @@ extension WaitReason {
       return "waits for \(shortage.sentence); this host has no more, whatever ends"
     }
   }
+
+  /// What is no job, such as a deployment's replica, says so itself.
+  private static func name(_ job: String) -> String { job.contains(" ") ? job : "job \(job)" }
 
   private static func time(_ time: Int64, now: Int64) -> String {
     let minutes = (time - now + 59_999_999_999) / 60_000_000_000

@@ -101,13 +101,34 @@ import Testing
     }
   }
 
+  private func counted(_ line: String) -> AccessLogLine? {
+    Array(line.utf8).withUnsafeBytes { AccessLogLine($0) }
+  }
+
+  @Test func whatIsCountedOfALineIsWhatIsShownOfIt() throws {
+    let lines = [
+      "1795451676 42 digits cairn-serve-digits-abc-1 200 17 1234 127.0.0.1 POST /serve/digits/v2/x y",
+      "1 2 a <NOSRV> 503 0 1 127.0.0.1 GET /", "1 2 a <NOSRV> 408 -1 -1 127.0.0.1 <BADREQ> <BADREQ>",
+      "1 2 - <NOSRV> 404 0 1 127.0.0.1 GET /", "", " ", "a", "9223372036854775807 1 a b 1 1 1 c G /",
+      "92233720368547758079223372036854775807 1 a b 1 1 1 c G /", "1 2 a b c d e f g h", "-1 0 a b 1 1 1 c G /",
+      "1 2 a b 200 1 1 c G", "1 2 a b 200 1 - c G /", "1 2 -a b 200 1 1 c G /",
+    ]
+    for line in lines {
+      let entry = AccessLogEntry(parsing: line)
+      let counted = counted(line)
+      #expect((entry == nil) == (counted == nil), "\(line)")
+      guard let entry, let counted else { continue }
+      #expect(counted.second == entry.time / 1_000_000_000 && counted.status == entry.status, "\(line)")
+      #expect(counted.milliseconds == entry.milliseconds && counted.bytes == entry.bytes, "\(line)")
+      #expect(String(decoding: Array(line.utf8)[counted.deployment], as: UTF8.self) == entry.deployment, "\(line)")
+    }
+  }
+
   @Test func latenciesAreCountedByClass() throws {
     var statistics = TrafficStatistics()
     #expect(statistics.quantile(0.5) == nil)
     for milliseconds in [0, 1, 2, 3, 4, 9, 9, 9, 9, 70_000] {
-      let entry = try #require(
-        AccessLogEntry(parsing: "1000 0 a s 200 \(milliseconds) 10 c GET /"))
-      statistics.add(entry)
+      statistics.add(try #require(counted("1000 0 a s 200 \(milliseconds) 10 c GET /")))
     }
     #expect(statistics.requests == 10 && statistics.bytes == 100 && statistics.statuses == [2: 10])
     #expect(statistics.quantile(0.5) == 5)

@@ -45,6 +45,14 @@ struct RevisionOptions: ParsableArguments {
   @Option(help: ArgumentHelp("How much memory a replica may use, such as 8g.", valueName: "size"))
   var memory: ByteCount?
 
+  @Option(help: ArgumentHelp("How many GPUs a replica gets.", valueName: "number"))
+  var gpus: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "A secret, as the variable of its name or another; may be repeated.", valueName: "name[:variable]"))
+  var secret: [String] = []
+
   @Option(help: ArgumentHelp("How long requests may take to end when a replica goes, such as 30s.", valueName: "time"))
   var drain: Seconds?
 
@@ -72,6 +80,14 @@ struct RevisionOptions: ParsableArguments {
     (change.port, change.interface, change.readiness, change.liveness) = (port, interface, ready, live)
     change.startupSeconds = startup?.seconds
     (change.concurrency, change.cpus, change.memoryBytes) = (concurrency, cpus, memory?.bytes)
+    change.gpus = gpus
+    if !secret.isEmpty {
+      change.secrets = Dictionary(
+        secret.map { use in
+          let parts = use.split(separator: ":", maxSplits: 1).map(String.init)
+          return (parts.last ?? use, parts.first ?? use)
+        }, uniquingKeysWith: { $1 })
+    }
     change.drainSeconds = drain?.seconds
     return change
   }

@@ -1,22 +1,23 @@
-import Containers
-import Glibc
+public import Glibc
 import Linux
 
 /// A directory in memory for what a container is given and no disk is to see.
-struct SecretFiles: Sendable {
+public struct SecretFiles: Sendable {
   /// Where it is mounted.
-  let directory: String
+  public let directory: String
+
+  public init(directory: String) { self.directory = directory }
 
   /// For the container's environment.
-  var environment: String { directory + "/environment" }
+  public var environment: String { directory + "/environment" }
   /// For the credentials of a registry.
-  var registry: String { directory + "/registry.json" }
+  public var registry: String { directory + "/registry.json" }
 
   /// The file of the secret with this number.
-  func file(_ number: Int) -> String { "\(directory)/\(number)" }
+  public func file(_ number: Int) -> String { "\(directory)/\(number)" }
 
   /// Makes it anew, with these files in it.
-  func make(_ values: [[UInt8]]) throws {
+  public func make(_ values: [[UInt8]]) throws {
     try remove()
     let parent = directory.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
     guard mkdir(parent, 0o700) == 0 || errno == EEXIST else { throw SystemError("mkdir", parent) }
@@ -33,7 +34,7 @@ struct SecretFiles: Sendable {
     }
   }
 
-  func write(_ bytes: [UInt8], to path: String, mode: mode_t) throws {
+  public func write(_ bytes: [UInt8], to path: String, mode: mode_t) throws {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
     guard descriptor >= 0 else { throw SystemError("open", path) }
     defer { close(descriptor) }
@@ -43,7 +44,7 @@ struct SecretFiles: Sendable {
   }
 
   /// Does nothing if there is none.
-  func remove() throws {
+  public func remove() throws {
     guard access(directory, F_OK) == 0 else { return }
     // As often as it was mounted; a container that is on its way out may still hold one.
     while umount2(directory, Int32(MNT_DETACH)) == 0 {}
