@@ -30,6 +30,9 @@ public final class ContainerLogFile {
     return []
   }
 
+  /// Whether what was read comes from a compressed log, in which secrets are hidden for good.
+  public var isCompressed: Bool { bytes?.isCompressed ?? false }
+
   /// The last lines that there are now, and those that come are read next. Reads no more of the file than it must.
   /// - Parameter isWanted: which lines count.
   public func readTail(_ count: Int, where isWanted: (LogLine) -> Bool) throws -> [LogLine] {

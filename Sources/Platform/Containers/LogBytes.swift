@@ -36,6 +36,8 @@ final class LogBytes {
 
   deinit { close(descriptor) }
 
+  var isCompressed: Bool { archive != nil }
+
   /// How long it is, with what was taken out.
   func size() throws -> Int64 {
     if let archive { return archive.size }

@@ -177,6 +177,22 @@ enum Migrations {
             createdAt INTEGER NOT NULL,
             heldAt INTEGER
           ) STRICT, WITHOUT ROWID;
+            """)
+    }
+    migrator.registerMigration("8") { database in
+      try database.execute(
+        sql: """
+          -- Values that secrets had, until no log shows them any more that is not compressed.
+          CREATE TABLE retiredSecret (
+            name TEXT NOT NULL,
+            project TEXT NOT NULL,
+            sealed BLOB NOT NULL,
+            retiredAt INTEGER NOT NULL
+          ) STRICT;
+
+          -- Workspaces' snapshots that nothing here has any more; their volumes are to be removed.
+          CREATE TABLE retiredSnapshot (volume INTEGER PRIMARY KEY NOT NULL) STRICT;
+          CREATE INDEX jobSnapshot ON job (request ->> '$.workspaceSnapshot');
           """)
     }
     return migrator

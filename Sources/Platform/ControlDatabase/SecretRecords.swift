@@ -34,6 +34,7 @@ extension ControlDatabase {
     return try await write { database in
       let now = nanosecondsNow()
       let isThere = try database.secret(name, project: project) != nil
+      try database.retireSecret(name, project: project, at: now)
       try database.execute(
         sql: """
           INSERT INTO secret (name, project, sealed, createdAt, updatedAt) VALUES (?, ?, ?, ?, ?)
@@ -76,9 +77,46 @@ extension ControlDatabase {
     }
   }
 
+  /// The encrypted values that a job of a project may have been given under a name since `time`, each with the project
+  /// that it was of: those of now, and those that were replaced or removed since.
+  public func sealedSecrets(
+    _ name: String, for project: String, since time: Int64
+  ) async throws -> [(project: String?, sealed: [UInt8])] {
+    try await read { database in
+      try Row.fetchAll(
+        database,
+        sql: """
+          SELECT project, sealed FROM secret WHERE name = :name AND project IN (:project, '')
+          UNION ALL
+          SELECT project, sealed FROM retiredSecret
+          WHERE name = :name AND project IN (:project, '') AND retiredAt >= :time
+          """, arguments: ["name": name, "project": project, "time": time]
+      ).map { row in
+        let (project, sealed): (String, Data) = (row["project"], row["sealed"])
+        return (project.isEmpty ? nil : project, Array(sealed))
+      }
+    }
+  }
+
+  /// Forgets the values of secrets that were replaced or removed before the oldest job was submitted that may still write
+  /// one: of those that have not ended, and those with these identifiers.
+  public func forgetRetiredSecrets(except jobs: Set<String>) async throws {
+    try await write { database in
+      guard try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM retiredSecret)") ?? false else { return }
+      try database.execute(
+        sql: """
+          DELETE FROM retiredSecret WHERE retiredAt < coalesce(
+            (SELECT min(createdAt) FROM job WHERE request ->> '$.secrets' IS NOT NULL
+              AND (endedAt IS NULL OR id IN (SELECT value FROM json_each(?)))),
+            9223372036854775807)
+          """, arguments: [try jsonColumn(jobs.sorted())])
+    }
+  }
+
   /// - Throws: ``ControlError`` `notFound`
   public func removeSecret(_ name: String, project: String?) async throws {
     try await write { database in
+      try database.retireSecret(name, project: project, at: nanosecondsNow())
       try database.execute(
         sql: "DELETE FROM secret WHERE name = ? AND project = ?", arguments: [name, project ?? ""])
       guard database.changesCount == 1 else {
@@ -95,6 +133,15 @@ extension ControlDatabase {
 }
 
 extension Database {
+  /// Keeps the value of a secret that is about to be replaced or removed: jobs that have it may still write it.
+  fileprivate func retireSecret(_ name: String, project: String?, at time: Int64) throws {
+    try execute(
+      sql: """
+        INSERT INTO retiredSecret (name, project, sealed, retiredAt)
+        SELECT name, project, sealed, ? FROM secret WHERE name = ? AND project = ?
+        """, arguments: [time, name, project ?? ""])
+  }
+
   fileprivate func secret(_ name: String, project: String?) throws -> Secret? {
     try Row.fetchOne(
       self, sql: "SELECT * FROM secret WHERE name = ? AND project = ?", arguments: [name, project ?? ""]

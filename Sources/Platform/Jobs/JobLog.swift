@@ -60,7 +60,7 @@ public struct JobLogSelection: Sendable {
 }
 
 /// What a job wrote, oldest first. Lines are read as they are asked for, however long the log is; secrets that the job was
-/// given are hidden.
+/// given are hidden. Where they can't be, because nobody can tell what they are, it throws `ControlError` `unavailable`.
 public struct JobLog: AsyncSequence, Sendable {
   public typealias Element = JobLogLine
 
@@ -78,7 +78,8 @@ public struct JobLog: AsyncSequence, Sendable {
     private var file: ContainerLogFile?
     private var lines: ArraySlice<LogLine> = []
     private var pause = Self.shortestPause
-    private var mask = LogMask([])
+    /// Hides the secrets of the attempt that is read; nil: it was not needed yet.
+    private var mask: LogMask?
     /// Nothing more will be written to `file`.
     private var hasEnded = false
     private var isFinished = false
@@ -90,7 +91,7 @@ public struct JobLog: AsyncSequence, Sendable {
     public mutating func next() async throws -> JobLogLine? {
       while true {
         if var line = lines.popFirst() {
-          line.text = mask.hidden(in: line.text)
+          if let mask { line.text = mask.hidden(in: line.text) }
           return JobLogLine(line: line, cursor: LogCursor(attempt: number, offset: line.end))
         }
         if isFinished { return nil }
@@ -103,12 +104,12 @@ public struct JobLog: AsyncSequence, Sendable {
     private mutating func readMore() async throws {
       guard let file else { return try await openFirst() }
       let read = try file.read()
-      lines = read.filter(isWanted)[...]
+      try await take(read, from: file)
       if !read.isEmpty {
         pause = Self.shortestPause
       } else if hasEnded {
         // Looked once more after the end: this is all.
-        lines = file.finish().filter(isWanted)[...]
+        try await take(file.finish(), from: file)
         if lines.isEmpty { try await openNext() }
       } else if try await attemptHasEnded() {
         hasEnded = true
@@ -120,12 +121,32 @@ public struct JobLog: AsyncSequence, Sendable {
 
     private mutating func openFirst() async throws {
       let job = try await log.database.job(log.job)
-      // A secret that is gone was hidden in the log when the attempt ended.
-      mask = LogMask((try? await JobSecrets(of: job.request, from: log.secrets).traces) ?? [])
       if let cursor = log.selection.after { return open(cursor.attempt, offset: cursor.offset) }
       open(log.selection.attempt ?? Swift.max(job.attempt, 1))
       guard let tail = log.selection.tail, let file else { return }
-      lines = try file.readTail(tail, where: isWanted)[...]
+      try await take(file.readTail(tail, where: isWanted), from: file)
+    }
+
+    /// Lines that are given out next. Not before they are there is it looked up what is to be hidden in them: who writes
+    /// has been given its secrets.
+    private mutating func take(_ read: [LogLine], from file: ContainerLogFile) async throws {
+      let wanted = read.filter(isWanted)
+      if mask == nil, !wanted.isEmpty { mask = try await mask(for: file) }
+      lines = wanted[...]
+    }
+
+    private func mask(for file: ContainerLogFile) async throws -> LogMask {
+      let job = try await log.database.job(log.job)
+      do {
+        return LogMask(try await JobSecrets.traces(in: job, from: log.secrets))
+      } catch let error where !(error is CancellationError) {
+        // In a compressed log they have been hidden for good.
+        if file.isCompressed { return LogMask([]) }
+        throw ControlError(
+          .unavailable, subject: job.id,
+          "the log of job \(job.name) is withheld: it may show secrets, and these can't be read, so they can't be hidden: "
+            + "\(error)")
+      }
     }
 
     private mutating func openNext() async throws {
@@ -140,6 +161,7 @@ public struct JobLog: AsyncSequence, Sendable {
       self.number = number
       file = ContainerLogFile(path: log.files.log(of: log.job, attempt: number), offset: offset)
       hasEnded = false
+      mask = nil
     }
 
     private func attemptHasEnded() async throws -> Bool {

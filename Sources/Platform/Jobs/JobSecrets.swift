@@ -29,11 +29,16 @@ struct JobSecrets: Sendable {
 
   var isEmpty: Bool { environment.isEmpty && files.isEmpty }
 
-  /// What a log must not show: each line of each value that is long enough not to stand there by chance.
-  var traces: [[UInt8]] {
-    let values = environment.values.map { Array($0.utf8) } + files.map(\.value)
-    return values.flatMap { $0.split(whereSeparator: { $0 == 10 || $0 == 13 }).map { Array($0) } }
-      .filter { $0.count >= 6 }
+  /// What a job's log must not show: each line of each value that it may have been given, also of those that were
+  /// replaced or removed since, if it is long enough not to stand there by chance.
+  /// - Throws: `ControlError` `notFound`, `SecretError`: then nobody knows what to hide, and nothing is to be shown.
+  static func traces(in job: Job, from secrets: SecretService) async throws -> [[UInt8]] {
+    var values: [[UInt8]] = []
+    for use in job.request.secrets ?? [] {
+      values += try await secrets.values(of: use.name, for: job.project, since: job.createdAt)
+    }
+    let lines = values.flatMap { $0.split(whereSeparator: { $0 == 10 || $0 == 13 }).map { Array($0) } }
+    return Array(Set(lines.filter { $0.count >= 6 }))
   }
 }
 

@@ -45,6 +45,22 @@ public struct SecretService: Sendable {
     return try box.open(sealed, name: Self.context(name, secret.project))
   }
 
+  /// Every value that a job of this project may have been given under this name since `time`: what a log is not to show.
+  /// - Throws: ``ControlError`` `notFound` where there is none; ``SecretError``
+  public func values(of name: String, for project: String, since time: Int64) async throws -> [[UInt8]] {
+    let found = try await database.sealedSecrets(name, for: project, since: time)
+    if found.isEmpty {
+      throw ControlError(.notFound, subject: name, "the secret \(name) is gone, and what it was is not known any more")
+    }
+    return try found.map { try box.open($0.sealed, name: Self.context(name, $0.project)) }
+  }
+
+  /// Forgets values that were replaced or removed, as far as no log needs them to be hidden.
+  /// - Parameter jobs: have ended, and their logs may show them.
+  public func forgetRetired(except jobs: Set<String>) async throws {
+    try await database.forgetRetiredSecrets(except: jobs)
+  }
+
   /// Neither part can have a null byte.
   private static func context(_ name: String, _ project: String?) -> String { "secret\0\(project ?? "")\0\(name)" }
 }
