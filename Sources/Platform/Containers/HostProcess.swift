@@ -23,6 +23,15 @@ public struct HostProcess: Hashable, Sendable {
 
   public var isAlive: Bool { Self.startTicks(pid) == startTicks }
 
+  /// How it ended, in the form of wait(2), while nobody has waited for it; nil: it has not, or somebody has.
+  var unburiedStatus: Int32? {
+    // To others than root the kernel shows 0.
+    guard geteuid() == 0, let fields = Self.status(pid), fields.count > 49, fields[0] == "Z",
+      UInt64(fields[19]) == startTicks
+    else { return nil }
+    return Int32(fields[49])
+  }
+
   /// The words of its command line; empty: it has ended, or is one of the kernel's.
   var arguments: [Substring] {
     (readFile("/proc/\(pid)/cmdline") ?? "").split(separator: "\0", omittingEmptySubsequences: false).dropLast()
@@ -61,10 +70,14 @@ public struct HostProcess: Hashable, Sendable {
   }
 
   private static func startTicks(_ pid: Int32) -> UInt64? {
+    guard let fields = status(pid), fields.count > 19, fields[0] != "Z", fields[0] != "X" else { return nil }
+    return UInt64(fields[19])
+  }
+
+  /// The fields of proc(5)'s stat from the third on; nil: there is no such process.
+  private static func status(_ pid: Int32) -> [Substring]? {
     // The second field, the program's name, is in parentheses and may contain anything.
     guard let stat = readFile("/proc/\(pid)/stat"), let end = stat.lastIndex(of: ")") else { return nil }
-    let fields = stat[stat.index(after: end)...].split(separator: " ")
-    guard fields.count > 19, fields[0] != "Z", fields[0] != "X" else { return nil }
-    return UInt64(fields[19])
+    return stat[stat.index(after: end)...].split(whereSeparator: \.isWhitespace)
   }
 }

@@ -265,10 +265,10 @@ struct ReplicaRunner: Sendable {
 
   private func describe(_ end: ContainerEnd) -> String {
     switch end {
-    case .vanished: "its container, or the process that watched it, vanished"
-    case .ended(_, true, _): "it needed more memory than it may have"
-    case .ended(let code, false, _) where (129...192).contains(code): "it was killed by signal \(code - 128)"
-    case .ended(let code, false, _): "it ended with exit code \(code)"
+    case .vanished(let cause): "nobody knows how it ended: \(cause)"
+    case .ended(_, true, _), .endedUnwatched(_, true, _): "it needed more memory than it may have"
+    case .ended(let code, false, _), .endedUnwatched(let code, false, _):
+      (129...192).contains(code) ? "it was killed by signal \(code - 128)" : "it ended with exit code \(code)"
     }
   }
 }

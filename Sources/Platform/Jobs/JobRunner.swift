@@ -20,6 +20,7 @@ struct JobRunner: Sendable {
 
   let secrets: SecretService
   let devices: CDIFiles
+  let uncompressed = UncompressedLogs()
 
   var files: JobFiles { JobFiles(directory: configuration.directory) }
 
@@ -42,8 +43,10 @@ struct JobRunner: Sendable {
     // What was preempted is no failure.
     let attempts = try await database.countedAttempts(of: job.id)
     let policy = job.request.retryPolicy ?? .standard
+    let isTimedOut = job.state == .stopping && job.reason == .timeLimit && end.state != .lost
     let retries =
-      policy.on.contains(end.state) && attempts <= job.request.retries
+      (job.state != .stopping || isTimedOut) && policy.on.contains(isTimedOut ? .timedOut : end.state)
+      && attempts <= job.request.retries
       && ![.imageNotFound, .imageBuildFailed, .secretMissing].contains(end.reason)
     let isPreempted = job.state == .stopping && job.reason == .preempted
     // Before the attempt's end is written: a daemon that ends in between comes here again.
@@ -180,11 +183,15 @@ struct JobRunner: Sendable {
 
   static func end(of end: ContainerEnd, memoryBytes: UInt64?) -> AttemptEnd {
     switch end {
-    case .vanished:
+    case .vanished(let cause):
       return AttemptEnd(
-        .lost, .containerVanished,
-        detail: "its container or the process that watched it vanished; nobody knows how it ended",
-        time: nanosecondsNow())
+        .lost, .containerVanished, detail: "nobody knows how it ended: \(cause)", time: nanosecondsNow())
+    case .endedUnwatched(let exitCode, let outOfMemory, let time):
+      var end = Self.end(
+        of: .ended(exitCode: exitCode, outOfMemory: outOfMemory, at: time), memoryBytes: memoryBytes)
+      let note = "the process that watched it, conmon, was killed before, and what it wrote after that is lost"
+      end.detail = end.detail.map { "\($0); \(note)" } ?? note
+      return end
     case .ended(0, _, let time):
       return AttemptEnd(.succeeded, .exitCode, exitCode: 0, time: time)
     case .ended(let exitCode, true, let time):

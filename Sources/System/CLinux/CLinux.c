@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <sys/ioctl.h>
 #include "CLinux.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -107,4 +108,35 @@ int cairn_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int cairn_pidfd_send_signal(int pidfd, int signal) {
   return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
+}
+
+int cairn_set_terminal_size(int fd, uint16_t rows, uint16_t columns) {
+  struct winsize size = {.ws_row = rows, .ws_col = columns};
+  return ioctl(fd, TIOCSWINSZ, &size);
+}
+
+int cairn_terminal_size(int fd, uint16_t *rows, uint16_t *columns) {
+  struct winsize size;
+  if (ioctl(fd, TIOCGWINSZ, &size) != 0) return -1;
+  *rows = size.ws_row;
+  *columns = size.ws_col;
+  return 0;
+}
+
+int cairn_pidfd_exit_status(int pidfd, int *status) {
+  // <linux/pidfd.h>, struct pidfd_info, as of Linux 6.15.
+  struct {
+    uint64_t mask;
+    uint64_t cgroup;
+    uint32_t identifiers[11];
+    int32_t exit_code;
+  } info = {.mask = 1 << 3};
+  _Static_assert(sizeof(info) == 64, "PIDFD_INFO_SIZE_VER0");
+  if (ioctl(pidfd, _IOWR(0xFF, 11, info), &info) != 0) return -1;
+  if (!(info.mask & 1 << 3)) {
+    errno = ENODATA;
+    return -1;
+  }
+  *status = info.exit_code;
+  return 0;
 }

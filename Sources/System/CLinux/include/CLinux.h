@@ -24,6 +24,13 @@ int cairn_syncfs(int fd);
 /// pidfd_open(2), with the descriptor closed on exec.
 int cairn_pidfd_open(pid_t pid);
 int cairn_pidfd_send_signal(int pidfd, int signal);
+/// How a process ended that somebody has waited for by now, in the form of wait(2): since Linux 6.15 whoever holds a
+/// descriptor of it can ask. ENODATA where it has not ended, or nobody has waited for it yet; ENOTTY or ESRCH where the
+/// kernel does not tell.
+int cairn_pidfd_exit_status(int pidfd, int *status);
+/// Of a terminal, which may be given by either of its ends; setting it sends SIGWINCH to the programs in it.
+int cairn_set_terminal_size(int fd, uint16_t rows, uint16_t columns);
+int cairn_terminal_size(int fd, uint16_t *rows, uint16_t *columns);
 /// copy_file_range(2) from and to the files' own positions.
 ssize_t cairn_copy_file_range(int from, int to, size_t count);
 /// pread(2) of what is in the page cache; EAGAIN where that is not all, EOPNOTSUPP where it can't be known.
