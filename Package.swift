@@ -112,7 +112,8 @@ let platform: [Target] = [
   .target(
     name: "Containers",
     dependencies: [
-      "CLZ4", "Linux", "CLinux", subprocess, logging, .product(name: "SystemPackage", package: "swift-system"),
+      "CLZ4", "JobStates", "Linux", "CLinux", subprocess, logging,
+      .product(name: "SystemPackage", package: "swift-system"),
     ], path: "Sources/Platform/Containers", swiftSettings: settings),
   .target(
     name: "GPUs", dependencies: ["Containers", "Yams", subprocess], path: "Sources/Platform/GPUs",
@@ -210,7 +211,7 @@ let interface: [Target] = [
   .executableTarget(
     name: "cairn",
     dependencies: [
-      "API", "Chunks", "Configuration", "Containers", "Daemon", "DeploymentStates", "ExperimentFiles",
+      "API", "CLinux", "Chunks", "Configuration", "Containers", "Daemon", "DeploymentStates", "ExperimentFiles",
       "ExperimentStates", "HostChecks", "JobStates", "Linux", "ModelFormats", "NotebookStates", "Searchers",
       "StorageAPI", "UnixHTTP", "Wire", "Workspace", argumentParser,
     ], path: "Sources/Interface/cairn", swiftSettings: settings),

@@ -24,8 +24,12 @@ extension Reply {
     }
   }
 
-  /// - Parameter produce: gives the lines, each with its line feed, and returns after the last.
-  static func lines(_ produce: @escaping @Sendable (Handover) async throws -> Void) -> Reply {
+  /// - Parameters:
+  ///   - heartbeatSeconds: within which it is noticed that the client has gone.
+  ///   - produce: gives the lines, each with its line feed, and returns after the last.
+  static func lines(
+    heartbeatSeconds: Int = Self.heartbeatSeconds, _ produce: @escaping @Sendable (Handover) async throws -> Void
+  ) -> Reply {
     let handover = Handover()
     let producer = Task {
       do {

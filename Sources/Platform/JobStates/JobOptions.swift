@@ -21,7 +21,8 @@ public struct SecretUse: Hashable, Codable, Sendable {
 /// Which attempts are followed by another, and when.
 public struct RetryPolicy: Hashable, Codable, Sendable {
   /// Ends that an attempt may have to be followed by another.
-  public static let possible: Set<JobState> = [.failed, .outOfMemory, .lost]
+  public static let possible: Set<JobState> = [.failed, .outOfMemory, .lost, .timedOut]
+  /// Not after a time-out: what took too long once mostly does again.
   public static let standard = RetryPolicy(on: [.failed, .outOfMemory, .lost], delaySeconds: 1)
   /// No delay grows beyond this.
   public static let longestDelay = 3600
@@ -86,6 +87,17 @@ public struct PinnedImage: Hashable, Codable, Sendable {
   public init(id: String, digest: String?) {
     self.id = id
     self.digest = digest
+  }
+}
+
+/// How much a terminal shows.
+public struct TerminalSize: Hashable, Codable, Sendable {
+  public var rows: UInt16
+  public var columns: UInt16
+
+  public init(rows: UInt16, columns: UInt16) {
+    self.rows = rows
+    self.columns = columns
   }
 }
 

@@ -1,12 +1,16 @@
 import API
 import ArgumentParser
 import Glibc
+import JobStates
 import Linux
 
 struct JobExec: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "exec", abstract: "Run a command in a running job's container, beside the job's own.",
-    discussion: "With --interactive it reads what this program reads. Its exit code is passed on.")
+    discussion: """
+      With --interactive it reads what this program reads, with --tty it runs in a terminal. Its exit code is passed on. \
+      When this program is ended, so is the command.
+      """)
 
   @OptionGroup var connection: ConnectionOptions
 
@@ -15,6 +19,9 @@ struct JobExec: AsyncParsableCommand {
 
   @Flag(name: .shortAndLong, help: "Pass standard input on.")
   var interactive = false
+
+  @Flag(name: .shortAndLong, help: "Run it in a terminal, which also reads what is typed here; for a shell.")
+  var tty = false
 
   @Option(name: .shortAndLong, help: ArgumentHelp("A variable; may be repeated.", valueName: "KEY=VALUE"))
   var env: [String] = []
@@ -35,13 +42,42 @@ struct JobExec: AsyncParsableCommand {
       let parts = variable.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       environment[String(parts[0])] = String(parts[1])
     }
-    let code = try await connection.client.exec(
-      in: job, ExecRequest(command: command, environment: environment, input: interactive),
-      input: interactive ? standardInput() : nil
-    ) { stream, data in
+    var request = ExecRequest(command: command, environment: environment, input: interactive || tty)
+    let code = try await tty ? runInTerminal(&request) : run(request)
+    if code != 0 { throw ExitCode(code) }
+  }
+
+  private func run(_ request: ExecRequest) async throws -> Int32 {
+    try await connection.client.exec(in: job, request, input: interactive ? standardInput() : nil) { stream, data in
       Terminal.write(Array(data), to: stream == .stdout ? 1 : 2)
     }
-    if code != 0 { throw ExitCode(code) }
+  }
+
+  private func runInTerminal(_ request: inout ExecRequest) async throws -> Int32 {
+    if request.environment?["TERM"] == nil {
+      request.environment?["TERM"] = getenv("TERM").map { String(cString: $0) } ?? "xterm"
+    }
+    request.terminal = RawTerminal.size
+    let terminal = RawTerminal()
+    defer { terminal.restore() }
+    return try await withThrowingTaskGroup(of: Int32.self) {
+      [client = connection.client, job, request, input = standardInput()] group in
+      group.addTask {
+        let (sizes, continuation) = AsyncStream.makeStream(of: TerminalSize.self)
+        let passing = Task { for await _ in signals(SIGWINCH) { continuation.yield(RawTerminal.size) } }
+        defer { passing.cancel() }
+        return try await client.exec(in: job, request, input: input, sizes: sizes) { _, data in
+          Terminal.write(Array(data), to: 1)
+        }
+      }
+      group.addTask {
+        // Ctrl-C is a key like any other here, and belongs to the command.
+        for await number in signals(SIGTERM, SIGHUP) { throw ExitCode(128 + number) }
+        throw CancellationError()
+      }
+      defer { group.cancelAll() }
+      return try await group.next() ?? 1
+    }
   }
 
   /// Read by a thread of its own, which waits for as long as nothing comes.
