@@ -1,3 +1,4 @@
+public import ExperimentStates
 import JobStates
 
 /// The body of `POST /v1/jobs`: what somebody asks to be run.
@@ -31,7 +32,8 @@ public struct NewJob: Codable, Equatable, Sendable {
   public var git: GitCommit?
   /// Secrets that it is given; nil: none.
   public var secrets: [SecretUse]?
-  /// Which ends are followed by another attempt, and how soon; nil: `failed`, `out_of_memory` and `lost`, after 1 s.
+  /// Which ends are followed by another attempt, and how soon: of `failed`, `out_of_memory`, `lost` and `timed_out`; nil:
+  /// the first three, after 1 s.
   public var retryPolicy: RetryPolicy?
   /// Jobs that it waits for, each by identifier, beginning of it, or name; nil: none.
   public var dependsOn: [JobDependency]?
@@ -165,11 +167,26 @@ public struct JobList: Codable, Equatable, Sendable {
   public init(jobs: [Job]) { self.jobs = jobs }
 }
 
+/// The experiment that a job is part of.
+public struct JobExperiment: Codable, Equatable, Sendable {
+  public var id: String
+  public var name: String
+  public var kind: ExperimentKind
+
+  public init(id: String, name: String, kind: ExperimentKind) {
+    self.id = id
+    self.name = name
+    self.kind = kind
+  }
+}
+
 /// `GET /v1/jobs/{job}`: a job, its attempts, and the runs that they have made; each the first first.
 public struct JobDetails: Codable, Equatable, Sendable {
   public var job: Job
   public var attempts: [Attempt]
   public var runs: [JobRun]
+  /// nil: it is part of none.
+  public var experiment: JobExperiment?
 
   public init(job: Job, attempts: [Attempt], runs: [JobRun]) {
     self.job = job

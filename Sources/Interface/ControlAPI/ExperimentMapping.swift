@@ -37,3 +37,17 @@ extension ExperimentDetails {
       })
   }
 }
+
+extension ControlAPI {
+  /// What a job is part of.
+  /// - Returns: nil where it is part of nothing, or that is being removed.
+  func experiment(of job: PlatformJob) async throws -> API.JobExperiment? {
+    guard let id = job.request.experiment?.id else { return nil }
+    do {
+      let experiment = try await experiments.find(id)
+      return API.JobExperiment(id: id, name: experiment.name, kind: experiment.kind)
+    } catch let error as ControlError where error.code == .notFound {
+      return nil
+    }
+  }
+}

@@ -29,10 +29,11 @@ extension ControlAPI {
       let job = try await find(request)
       let attempts = try await jobs.attempts(of: job.id)
       let runs = try await tracker.runs(of: job.id)
-      return try .json(
-        JobDetails(
-          job: API.Job(job, waits: await jobs.waits(of: [job.id])), attempts: attempts.map { API.Attempt($0) },
-          runs: runs.map { JobRun($0) }))
+      var details = JobDetails(
+        job: API.Job(job, waits: await jobs.waits(of: [job.id])), attempts: attempts.map { API.Attempt($0) },
+        runs: runs.map { JobRun($0) })
+      details.experiment = try await experiment(of: job)
+      return try .json(details)
     }
     routes.add("POST", "/v1/jobs/{job}/stop") { request in
       let wanted: StopRequest = try await request.json()

@@ -102,6 +102,9 @@ struct ControlServer {
         directory: directory, mount: configuration.storage.mount, maskedPaths: maskedPaths,
         copyTree: { from, to in try await offPool { try TreeCopy(from: from, ".", to: to).run() } }),
       control: database, jobs: jobs, tracker: tracker, podman: podman, logger: logger)
+    await jobs.keepSnapshots(of: [
+      tracker.workspaceSnapshots, models.workspaceSnapshots, experiments.workspaceSnapshots,
+    ])
     let metrics = SystemMetrics(database: database, podman: podman, tracker: tracker, logger: logger)
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,

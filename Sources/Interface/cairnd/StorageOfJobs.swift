@@ -46,6 +46,22 @@ struct StorageOfJobs: JobStorage {
 
   func removeWorkspace(job: String) async throws { try await remove("workspaces/\(job)") }
 
+  func sentWorkspaces() async throws -> [UInt32: Int64] {
+    let volumes = try await patiently { try await client.volumes() }
+    return Dictionary(
+      uniqueKeysWithValues: volumes.filter(\.isSentWorkspace).map { ($0.id, $0.createdNanoseconds) })
+  }
+
+  func removeSentWorkspace(_ number: UInt32) async throws {
+    do {
+      // A job may name any volume: others than those that were sent are people's own.
+      guard try await client.volume(number).isSentWorkspace else { return }
+      try await client.removeVolume(number)
+    } catch let error as APIError where error.status == 404 {
+      return
+    }
+  }
+
   func removeArtifacts(project: String, job: String) async throws { try await remove("artifacts/\(project)/\(job)") }
 
   /// What an earlier, interrupted try has made is as good as new.
@@ -64,6 +80,12 @@ struct StorageOfJobs: JobStorage {
       return
     }
   }
+}
+
+extension Volume {
+  /// Whether it was brought in by `POST /v1/workspaces/trees`. Snapshots and clones, which people may have made, have a
+  /// source.
+  fileprivate var isSentWorkspace: Bool { kind == .workspace && path == nil && sealed && source == nil }
 }
 
 extension HTTPClientError {

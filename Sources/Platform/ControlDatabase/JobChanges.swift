@@ -154,7 +154,7 @@ extension ControlDatabase {
       case .starting, .running:
         job.graceSeconds = graceSeconds
         try database.change(&job, to: .stopping, reason)
-      case .stopping where job.reason == .preempted && reason == .requested:
+      case .stopping where reason == .requested && job.isQueuedAgain:
         // It was to be queued again; now it is not.
         job.reason = reason
         job.graceSeconds = graceSeconds
@@ -206,7 +206,7 @@ extension ControlDatabase {
       if isPreempted {
         job.detail = nil
         try database.change(&job, to: .queued, .preempted)
-      } else if retry && job.state != .stopping {
+      } else if retry && (job.state != .stopping || end.state == .timedOut) {
         job.notBefore = notBefore
         try database.change(&job, to: .queued, .retry)
       } else {
@@ -225,6 +225,7 @@ extension ControlDatabase {
     }
   }
 
+  /// The snapshot that its workspace was cloned from is retired, unless another job or a notebook has it.
   /// - Throws: ``ControlError`` `conflict` while it has not ended.
   public func removeJob(_ id: String) async throws {
     try await write { database in
@@ -234,13 +235,22 @@ extension ControlDatabase {
           .conflict, subject: id, "job \(job.name) is \(job.state.rawValue); stop it first: cairn job stop \(id)")
       }
       try database.execute(sql: "DELETE FROM job WHERE id = ?", arguments: [id])
+      try database.retireSnapshot(job.request.workspaceSnapshot)
       try database.append(event: .job, subject: id, from: job.state.rawValue, to: nil, reason: "removed")
     }
   }
 }
 
+extension Job {
+  /// Whether it is being stopped and will be queued again, or may be.
+  fileprivate var isQueuedAgain: Bool {
+    reason == .preempted || reason == .timeLimit && (request.retryPolicy ?? .standard).on.contains(.timedOut)
+  }
+}
+
 extension Database {
   fileprivate func insert(_ request: JobRequest, id: String) throws -> Job {
+    try checkSnapshot(request.workspaceSnapshot)
     try addProject(request.project)
     try execute(
       sql: """

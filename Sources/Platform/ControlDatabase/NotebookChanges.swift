@@ -38,6 +38,7 @@ extension ControlDatabase {
           .conflict, subject: name,
           "there is a notebook \(name) already: give this one another name, or cairn notebook resume \(name)")
       }
+      try database.checkSnapshot(request.workspaceSnapshot)
       try database.addProject(request.project)
       let state: NotebookState = source == nil ? .starting : .stopped
       let reason: NotebookReason = source == nil ? .created : .forked
@@ -160,8 +161,11 @@ extension ControlDatabase {
   /// Its volumes are gone: so is its record.
   public func removeNotebook(_ id: String) async throws {
     try await write { database in
+      let snapshot = try UInt32.fetchOne(
+        database, sql: "SELECT request ->> '$.workspaceSnapshot' FROM notebook WHERE id = ?", arguments: [id])
       try database.execute(sql: "DELETE FROM notebook WHERE id = ? AND state = 'removing'", arguments: [id])
       guard database.changesCount == 1 else { return }
+      try database.retireSnapshot(snapshot)
       try database.append(event: .notebook, subject: id, from: "removing", to: nil, reason: "removed")
     }
   }

@@ -125,6 +125,13 @@ extension ExperimentDatabase {
     }
   }
 
+  func workspaceSnapshots() async throws -> Set<UInt32> {
+    try await read {
+      try UInt32.fetchSet(
+        $0, sql: "SELECT DISTINCT workspaceSnapshot FROM experiment WHERE workspaceSnapshot IS NOT NULL")
+    }
+  }
+
   func unfinishedExperiments() async throws -> [Experiment] {
     try await read {
       try Experiment.fetchAll(

@@ -28,8 +28,20 @@ extension ExperimentService {
         id: id, name: name, project: project, text: request.text, file: file,
         workspaceSnapshot: request.workspaceSnapshot, git: request.git, state: .running, detail: nil, restarts: 0,
         subnet: nil, createdAt: nanosecondsNow(), endedAt: nil))
+    // Not before the experiment is written down: then either this is seen, or the experiment by who removes it.
+    if let snapshot = request.workspaceSnapshot {
+      do {
+        try await jobs.checkIsThere(snapshot: snapshot)
+      } catch {
+        try await database.remove(id)
+        throw error
+      }
+    }
     return try await database.experiment(id)
   }
+
+  /// The numbers of the snapshots that experiments' workspaces are cloned from.
+  public nonisolated func workspaceSnapshots() async throws -> Set<UInt32> { try await database.workspaceSnapshots() }
 
   /// The newest first.
   public nonisolated func list(project: String? = nil, limit: Int = 100) async throws -> [Experiment] {
@@ -106,5 +118,6 @@ extension ExperimentService {
     }
     // The record last: whatever fails before can be tried again.
     try await database.remove(id)
+    if let snapshot = experiment.workspaceSnapshot { try await jobs.release(snapshot: snapshot) }
   }
 }

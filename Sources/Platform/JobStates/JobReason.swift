@@ -27,6 +27,8 @@ public enum JobReason: String, CaseIterable, Codable, Sendable {
   case secretMissing = "secret_missing"
   /// A job that it waited for did not end as it had to.
   case dependencyFailed = "dependency_failed"
+  /// One of the jobs that it was to start together with ended before they did.
+  case groupIncomplete = "group_incomplete"
   /// Its workspace or artifacts could not be prepared.
   case storageFailed = "storage_failed"
   /// podman could not create or start its container.

@@ -22,7 +22,7 @@ public struct JobTransition: Hashable, Sendable {
   private static let table: [(from: JobState, to: JobState, reasons: [JobReason])] = [
     (.queued, .starting, [.resourcesLeased]),
     (.queued, .stopped, [.requested]),
-    (.queued, .failed, [.dependencyFailed]),
+    (.queued, .failed, [.dependencyFailed, .groupIncomplete]),
 
     (.starting, .running, [.containerStarted]),
     (.starting, .queued, [.retry]),
@@ -37,7 +37,7 @@ public struct JobTransition: Hashable, Sendable {
     (.running, .outOfMemory, [.memoryLimit]),
     (.running, .lost, [.containerVanished, .hostRestarted]),
 
-    (.stopping, .queued, [.preempted]),
+    (.stopping, .queued, [.preempted, .retry]),
     (.stopping, .stopped, [.requested]),
     (.stopping, .timedOut, [.timeLimit]),
     (.stopping, .lost, [.containerVanished, .hostRestarted]),

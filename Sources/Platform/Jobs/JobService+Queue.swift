@@ -8,8 +8,14 @@ extension JobService {
     var ready: [Job] = []
     var next = Int64.max
     let now = nanosecondsNow()
+    let incomplete = incompleteGroups()
     for job in queue {
-      if let time = job.notBefore, time > now {
+      if let group = job.request.group, incomplete.contains(group.id) {
+        try await database.refuse(
+          job.id, .groupIncomplete,
+          detail:
+            "its group can't start any more: of its \(group.members) jobs, which start together, one has ended before")
+      } else if let time = job.notBefore, time > now {
         next = min(next, time)
       } else if try await dependenciesHold(job) {
         ready.append(job)
@@ -17,6 +23,17 @@ extension JobService {
     }
     wake(at: next)
     return ready
+  }
+
+  /// Groups that have never started, and never will: one of their jobs has ended, or is gone.
+  private func incompleteGroups() -> Set<String> {
+    var groups: [String: (present: Int, wanted: Int, hasStarted: Bool)] = [:]
+    for job in [unfinished.queued, Array(unfinished.active.values)].joined() {
+      guard let group = job.request.group else { continue }
+      let before = groups[group.id] ?? (0, group.members, false)
+      groups[group.id] = (before.present + 1, group.members, before.hasStarted || job.attempt > 0)
+    }
+    return Set(groups.filter { !$0.value.hasStarted && $0.value.present < $0.value.wanted }.keys)
   }
 
   private func dependenciesHold(_ job: Job) async throws -> Bool {

@@ -40,7 +40,7 @@ public actor JobService {
   let files: JobFiles
   let podman: Podman
   let inventory: GPUInventory
-  private let storage: any JobStorage
+  let storage: any JobStorage
   let runner: JobRunner
   let hostResources: Resources
   let secrets: SecretService
@@ -61,6 +61,7 @@ public actor JobService {
   /// GPUs that programs which are no jobs are on, as it was seen last.
   var busyExternally: Set<String> = []
   var gpuReminder: Task<Void, any Error>?
+  var snapshotUsers: [@Sendable () async throws -> Set<UInt32>] = []
 
   public init(
     configuration: JobConfiguration, database: ControlDatabase, podman: Podman, gpus: GPUInventory,
@@ -95,6 +96,8 @@ public actor JobService {
       group.addTask { try await self.limitLogs() }
       group.addTask { try await self.sampleUsage() }
       group.addTask { try await self.remindOfSealing() }
+      group.addTask { try await self.removeSnapshots() }
+      group.addTask { try await self.retireUnusedSnapshots() }
       for await _ in database.watchChanges() {
         try await sealRemaining()
         for attempt in try await attemptsToRun() {
@@ -253,7 +256,8 @@ public actor JobService {
     return try await database.stop(job, .requested, graceSeconds: grace)
   }
 
-  /// Removes an ended job's record, log and workspace; its artifacts only if asked to.
+  /// Removes an ended job's record, log and workspace, and the snapshot of that if nothing else names it; its artifacts only
+  /// if asked to.
   /// - Throws: ``ControlError`` `conflict` while it has not ended.
   public func remove(_ id: String, artifacts: Bool = false) async throws {
     let job = try await database.job(id)
@@ -300,6 +304,7 @@ public actor JobService {
   /// - Throws: ``ControlError`` `conflict` while the job does not run.
   public nonisolated func exec(
     in id: String, _ command: [String], environment: [String: String], input: AsyncStream<[UInt8]>?,
+    sizes: AsyncStream<TerminalSize>? = nil,
     output: @escaping @Sendable (LogLine.Stream, [UInt8]) async throws -> Void
   ) async throws -> Int32 {
     var job = try await database.job(id)
@@ -317,7 +322,8 @@ public actor JobService {
       !environment.values.contains(where: { $0.utf8.contains(0) })
     else { throw ControlError(.invalid, subject: "command", "give a command after --, such as: -- sh") }
     let container = try await database.attempt(job.attempt, of: id).container
-    return try await podman.exec(in: container, command, environment: environment, input: input, output: output)
+    return try await podman.exec(
+      in: container, command, environment: environment, input: input, sizes: sizes, output: output)
   }
 
   /// Events after the one with this number, oldest first; with `follow` without end.

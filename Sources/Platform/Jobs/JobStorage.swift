@@ -10,5 +10,9 @@ public protocol JobStorage: Sendable {
   /// Makes the job's artifacts immutable.
   func sealArtifacts(project: String, job: String) async throws
   func removeWorkspace(job: String) async throws
+  /// The snapshots that workspaces were sent as, by their volume numbers, with the time of each in nanoseconds since 1970.
+  func sentWorkspaces() async throws -> [UInt32: Int64]
+  /// Does nothing where there is none of this number, or it is another kind of volume.
+  func removeSentWorkspace(_ number: UInt32) async throws
   func removeArtifacts(project: String, job: String) async throws
 }

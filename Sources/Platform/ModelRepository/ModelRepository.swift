@@ -63,6 +63,18 @@ public final class ModelRepository: Sendable {
     }
   }
 
+  /// The numbers of the workspaces' snapshots that versions came of.
+  public func workspaceSnapshots() async throws -> Set<UInt32> {
+    try await read {
+      try UInt32.fetchSet(
+        $0,
+        sql: """
+          SELECT DISTINCT lineage ->> '$.workspaceSnapshot' FROM modelVersion
+          WHERE lineage ->> '$.workspaceSnapshot' IS NOT NULL
+          """)
+    }
+  }
+
   // MARK: Events
 
   /// The first events after the one with number `sequence`.

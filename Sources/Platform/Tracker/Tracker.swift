@@ -65,6 +65,15 @@ public final class Tracker: Sendable {
     }
   }
 
+  /// The numbers of the workspaces' snapshots that runs were made from, also of deleted runs: they can be restored.
+  public func workspaceSnapshots() async throws -> Set<UInt32> {
+    guard let key = keys.number(of: "cairn.workspace_snapshot") else { return [] }
+    let values = try await read {
+      try String.fetchSet($0, sql: "SELECT DISTINCT value FROM tag WHERE key = ?", arguments: [key])
+    }
+    return Set(values.compactMap { UInt32($0) })
+  }
+
   func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
     try await file.pool.read(body)
   }

@@ -65,6 +65,26 @@ struct JobOptionTests {
     }
   }
 
+  @Test func `a job that ran too long is tried again only if its policy says so`() async throws {
+    #expect(!RetryPolicy.standard.on.contains(.timedOut))
+    try await withWorkbench { bench in
+      let script = "echo attempt $CAIRN_ATTEMPT; [ $CAIRN_ATTEMPT = 2 ] || sleep 600"
+      let once = try await bench.run(script) {
+        $0.timeoutSeconds = 1
+        $0.retries = 1
+      }
+      #expect(once.state == .timedOut && once.attempt == 1, "\(once)")
+      let twice = try await bench.run(script) {
+        $0.timeoutSeconds = 1
+        $0.retries = 1
+        $0.retryPolicy = RetryPolicy(on: [.timedOut], delaySeconds: 0)
+      }
+      #expect(twice.state == .succeeded && twice.attempt == 2, "\(twice)")
+      let attempts = try await bench.jobs.attempts(of: twice.id)
+      #expect(attempts.map(\.state) == [.timedOut, .succeeded] && attempts[0].reason == .timeLimit)
+    }
+  }
+
   @Test func `delays double, and grow no longer than an hour`() {
     let policy = RetryPolicy(on: [.failed], delaySeconds: 3)
     #expect((1...4).map { policy.delay(after: $0) } == [3, 6, 12, 24])

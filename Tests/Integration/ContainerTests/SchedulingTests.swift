@@ -82,4 +82,22 @@ struct SchedulingTests {
       #expect(leased[2].sequence == leased[1].sequence + 1)
     }
   }
+
+  @Test func `a group that lost a job before it started ends, and says why`() async throws {
+    try await withWorkbench { bench in
+      let first = try await bench.submit("while [ ! -e /storage/go ]; do sleep 0.05; done") { $0.cpus = all }
+      try await bench.waitUntilRunning(first)
+      var request = JobRequest(project: "tests", image: JobRequest.hostImage, command: ["true"])
+      request.cpus = all / 4
+      request.group = JobGroup(id: Names.newIdentifier(), members: 3)
+      let group = try await bench.jobs.submit([request, request, request])
+      #expect(try await bench.jobs.stop(group[1].id).state == .stopped)
+      for job in [group[0], group[2]] {
+        let end = try await bench.jobs.wait(for: job.id)
+        #expect(end.state == .failed && end.reason == .groupIncomplete && end.attempt == 0, "\(end)")
+        #expect(end.detail?.contains("its group can't start any more") ?? false, "\(end)")
+      }
+      _ = try await bench.jobs.stop(first.id, grace: 0)
+    }
+  }
 }

@@ -26,7 +26,8 @@ final class Workbench: Sendable {
   /// - Parameter reached: called after each step of an attempt.
   init(
     directory: String? = nil, masking masked: [String] = [], bootID: String = Containers.bootID(),
-    gpus: GPUInventory = [], reached: (@Sendable (JobStep) async throws -> Void)? = nil
+    gpus: GPUInventory = [], reached: (@Sendable (JobStep) async throws -> Void)? = nil,
+    keepingSnapshots kept: (@Sendable () async throws -> Set<UInt32>)? = nil
   ) async throws {
     try #require(geteuid() == 0, "container tests start containers and mounts: run them as root")
     let directory = directory ?? "/tmp/cairn-containers.\(UUID().uuidString.lowercased())"
@@ -42,6 +43,7 @@ final class Workbench: Sendable {
         directory: directory + "/control", maskedPaths: masked, bootID: bootID, reached: reached), database: database,
       podman: podman, gpus: gpus, storage: storage, tracking: tracking, secrets: secrets, logger: Logger(label: "test"))
     self.jobs = jobs
+    if let kept { await jobs.keepSnapshots(of: [kept]) }
     runs = Task { try await jobs.run() }
   }
 
@@ -159,6 +161,15 @@ struct DirectoryStorage: JobStorage {
     try Self.make("\(mount)/artifacts/\(project)/\(job)")
   }
   func sealArtifacts(project: String, job: String) async throws { try Self.make(seal(project, job)) }
+  /// All were sent long ago.
+  func sentWorkspaces() async throws -> [UInt32: Int64] {
+    let snapshots = "\(mount)/snapshots"
+    guard FileManager.default.fileExists(atPath: snapshots) else { return [:] }
+    let numbers = try FileManager.default.contentsOfDirectory(atPath: snapshots).compactMap { UInt32($0) }
+    return Dictionary(uniqueKeysWithValues: numbers.map { ($0, 0) })
+  }
+  func removeSentWorkspace(_ number: UInt32) async throws { try Self.remove("\(mount)/snapshots/\(number)") }
+  func hasSnapshot(_ number: UInt32) -> Bool { FileManager.default.fileExists(atPath: "\(mount)/snapshots/\(number)") }
   func removeWorkspace(job: String) async throws { try Self.remove("\(mount)/workspaces/\(job)") }
   func removeArtifacts(project: String, job: String) async throws {
     try Self.remove("\(mount)/artifacts/\(project)/\(job)")

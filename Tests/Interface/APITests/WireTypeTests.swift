@@ -223,7 +223,8 @@ import Wire
       JobReason.allCases.map(\.rawValue) == [
         "submitted", "retry", "resources_leased", "container_started", "exit_code", "signal", "memory_limit",
         "requested", "time_limit", "preempted", "image_not_found", "image_build_failed", "secret_missing",
-        "dependency_failed", "storage_failed", "container_failed", "container_vanished", "host_restarted",
+        "dependency_failed", "group_incomplete", "storage_failed", "container_failed", "container_vanished",
+        "host_restarted",
       ])
   }
 }

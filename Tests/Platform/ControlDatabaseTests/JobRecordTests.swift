@@ -75,6 +75,27 @@ struct JobRecordTests {
     }
   }
 
+  @Test func `a job that ran too long is queued again if that was asked for, unless it is stopped meanwhile`()
+    async throws
+  {
+    try await withDatabase { database in
+      for isStopped in [false, true] {
+        var request = JobRequest(project: "p", image: "i", command: ["c"], retries: 3)
+        request.retryPolicy = RetryPolicy(on: [.timedOut], delaySeconds: 0)
+        let job = try await database.addJob(request)
+        let attempt = try #require(try await database.beginAttempt(of: job.id, gpus: [], bootID: "b"))
+        _ = try await database.attemptRuns(attempt, startedAt: 5, imageDigest: nil)
+        _ = try await database.stop(job.id, .timeLimit, graceSeconds: 9)
+        if isStopped { _ = try await database.stop(job.id, .requested, graceSeconds: 9) }
+        let end = try await database.endAttempt(
+          attempt, AttemptEnd(.failed, .signal, exitCode: 143, time: 9), retry: true, artifactsSealed: false)
+        #expect(end.state == (isStopped ? .stopped : .queued) && end.reason == (isStopped ? .requested : .retry))
+        let first = try await database.attempt(1, of: job.id)
+        #expect(first.state == (isStopped ? .stopped : .timedOut) && first.exitCode == 143)
+      }
+    }
+  }
+
   @Test func `an attempt that ends twice ends once`() async throws {
     try await withDatabase { database in
       let job = try await database.addJob(JobRequest(project: "p", image: "i", command: ["c"]))

@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import ExperimentStates
 import JobStates
 
 struct JobShow: AsyncParsableCommand {
@@ -19,7 +20,8 @@ struct JobShow: AsyncParsableCommand {
       listing([
         ("id", job.id), ("name", job.name), ("project", job.project), ("state", job.state.rawValue),
         ("reason", job.reason.rawValue), ("detail", job.detail), ("waits", job.waitsFor?.sentence),
-        ("priority", job.priority?.rawValue), ("group", job.group),
+        ("priority", job.priority?.rawValue),
+        ("experiment", details.experiment.map { "\($0.name) (\($0.kind.rawValue) \($0.id))" }), ("group", job.group),
         ("exit code", job.exitCode.map(String.init)),
         ("image", job.image), ("command", job.command.joined(separator: " ")),
         ("gpus", job.gpus == 0 ? nil : "\(job.gpus)"), ("gpu shards", job.gpuShards), ("gpu mig", job.gpuMig),

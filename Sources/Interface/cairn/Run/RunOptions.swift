@@ -31,7 +31,8 @@ struct RunOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Which ends are followed by another attempt: failed, oom, lost; by default all of them.", valueName: "ends"))
+      "Which ends are followed by another attempt: failed, oom, lost, timeout; by default the first three.",
+      valueName: "ends"))
   var retryOn: String?
 
   @Option(
@@ -113,9 +114,9 @@ struct RunOptions: ParsableArguments {
     if let retryOn {
       policy.on = try Set(
         retryOn.split(separator: ",").map { word in
-          let state = word == "oom" ? JobState.outOfMemory : JobState(rawValue: String(word))
+          let state = ["oom": .outOfMemory, "timeout": .timedOut][word] ?? JobState(rawValue: String(word))
           guard let state, RetryPolicy.possible.contains(state) else {
-            throw ValidationError("--retry-on takes failed, oom and lost, separated by commas; not `\(word)`.")
+            throw ValidationError("--retry-on takes failed, oom, lost and timeout, separated by commas; not `\(word)`.")
           }
           return state
         })

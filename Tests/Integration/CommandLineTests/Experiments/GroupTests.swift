@@ -24,6 +24,8 @@ import Testing
       #expect(try cairn.cairn("artifact", "ls", first).output.contains("model.pt"))
       // Nothing is left of its network.
       let id = try #require((try cairn.experiment("ddp")["experiment"] as? [String: Any])?["id"] as? String)
+      let shown = try cairn.cairn("job", "show", first).output
+      #expect(shown.contains("ddp (group \(id))"), "\(shown)")
       let networks = try RunningCommand(
         program: "/usr/bin/podman", arguments: ["network", "ls", "--format", "{{.Name}}"], directory: "/",
         environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
