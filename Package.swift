@@ -140,7 +140,7 @@ let platform: [Target] = [
       grdb, logging,
     ], path: "Sources/Platform/Deployments", swiftSettings: settings),
   .target(
-    name: "ExperimentFiles", dependencies: ["Searchers", "Yams"], path: "Sources/Platform/ExperimentFiles",
+    name: "ExperimentFiles", dependencies: ["JobStates", "Searchers", "Yams"], path: "Sources/Platform/ExperimentFiles",
     swiftSettings: settings),
   .target(name: "ExperimentStates", path: "Sources/Platform/ExperimentStates", swiftSettings: settings),
   .target(
@@ -347,10 +347,11 @@ let tests: [Target] = [
     name: "ExperimentsTests",
     dependencies: [
       "ControlDatabase", "ExperimentFiles", "ExperimentStates", "Experiments", "JobStates", "Searchers", "TestSupport",
+      grdb,
     ],
     path: "Tests/Platform/ExperimentsTests", swiftSettings: settings),
   .testTarget(
-    name: "ExperimentFilesTests", dependencies: ["ExperimentFiles", "Searchers", "TestSupport"],
+    name: "ExperimentFilesTests", dependencies: ["ExperimentFiles", "JobStates", "Searchers", "TestSupport"],
     path: "Tests/Platform/ExperimentFilesTests", swiftSettings: settings),
   .testTarget(
     name: "SearchersTests", dependencies: ["Searchers", "TestSupport"], path: "Tests/Platform/SearchersTests",

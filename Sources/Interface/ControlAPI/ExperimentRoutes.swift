@@ -11,7 +11,8 @@ extension ControlAPI {
       let experiment = try await experiments.submit(
         ExperimentRequest(
           text: new.file, name: new.name, project: new.project, directory: new.directory ?? "",
-          workspaceSnapshot: new.workspaceSnapshot, git: new.git))
+          workspaceSnapshot: new.workspaceSnapshot, git: new.git),
+        provideModels: { try await mount($0, in: $1, forExperiment: $2) })
       return try .json(API.Experiment(experiment, nil), status: 201)
     }
     routes.add("GET", "/v1/experiments") { request in

@@ -14,13 +14,7 @@ extension ControlAPI {
     do {
       var mounted: [MountedModel] = []
       for reference in references {
-        let version = try await version(reference, preferring: request.project)
-        guard let path = version.path, let directory = path.split(separator: "/").dropLast().last else {
-          throw APIError.conflict(
-            "The files of \(version.reference) are not in Cairn but at \(version.source).", subject: reference)
-        }
-        try await models.use(version, by: .job, id)
-        let model = MountedModel(name: String(directory), version: version.number, path: path)
+        let model = try await mount(reference, in: request.project, for: .job, id)
         if !mounted.contains(model) { mounted.append(model) }
       }
       request.models = mounted
@@ -29,6 +23,30 @@ extension ControlAPI {
       try await models.release(.job, id)
       throw error
     }
+  }
+
+  /// Model versions, by how they are named, that the jobs of an experiment are to see.
+  func mount(
+    _ references: [String], in project: String, forExperiment id: String
+  ) async throws -> [String: MountedModel] {
+    var mounted: [String: MountedModel] = [:]
+    for reference in references {
+      mounted[reference] = try await mount(reference, in: project, for: .experiment, id)
+    }
+    return mounted
+  }
+
+  /// Keeps a version from being removed, and says where it is.
+  private func mount(
+    _ reference: String, in project: String, for kind: ModelUse.Kind, _ holder: String
+  ) async throws -> MountedModel {
+    let version = try await version(reference, preferring: project)
+    guard let path = version.path, let directory = path.split(separator: "/").dropLast().last else {
+      throw APIError.conflict(
+        "The files of \(version.reference) are not in Cairn but at \(version.source).", subject: reference)
+    }
+    try await models.use(version, by: kind, holder)
+    return MountedModel(name: String(directory), version: version.number, path: path)
   }
 
   private func version(_ reference: String, preferring project: String) async throws -> PlatformModelVersion {

@@ -14,8 +14,8 @@ extension ControlServer {
     ) { use in
       switch use.kind {
       case .job: try await hasEnded(use, database)
-      // A deployment gives back what it has.
-      case .deployment: false
+      // These give back what they have.
+      case .deployment, .experiment: false
       }
     }
     // Before anybody can make new ones.

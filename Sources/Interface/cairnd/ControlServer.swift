@@ -100,7 +100,8 @@ struct ControlServer {
     let experiments = try ExperimentService(
       configuration: ExperimentConfiguration(
         directory: directory, mount: configuration.storage.mount, maskedPaths: maskedPaths,
-        copyTree: { from, to in try await offPool { try TreeCopy(from: from, ".", to: to).run() } }),
+        copyTree: { from, to in try await offPool { try TreeCopy(from: from, ".", to: to).run() } },
+        releaseModels: { try await models.release(.experiment, $0) }),
       control: database, jobs: jobs, tracker: tracker, podman: podman, logger: logger)
     await jobs.keepSnapshots(of: [
       tracker.workspaceSnapshots, models.workspaceSnapshots, experiments.workspaceSnapshots,

@@ -1,3 +1,4 @@
+import JobStates
 import Searchers
 import Yams
 
@@ -116,10 +117,42 @@ extension JobTemplate {
     if let timeout = fields.take("timeout") { timeoutSeconds = try timeout.seconds() }
     if let retries = try fields.take("retries", { try $0.integer(0...1000) }) { self.retries = retries }
     if let user = try fields.take("user", { try $0.text() }) { self.user = user }
+    if let priority = try fields.take("priority", { try $0.choice(JobPriority.self) }) { self.priority = priority }
+    try readSecrets(&fields)
+    for node in try fields.take("models", { try $0.items(most: 100) }) ?? [] {
+      let reference = try node.text()
+      guard !reference.isEmpty, !reference.hasPrefix(":"), !reference.hasPrefix("@") else {
+        throw node.fault("must be a model version such as digits:3")
+      }
+      if models?.contains(reference) != true { models = (models ?? []) + [reference] }
+    }
+  }
+
+  /// As `--secret` and `--secret-file` of `cairn run` have them. A role's own take the place of those for all where they
+  /// are at the same place.
+  private mutating func readSecrets(_ fields: inout FileFields) throws {
+    for (key, isFile) in [("secrets", false), ("secret_files", true)] {
+      for node in try fields.take(key, { try $0.items(most: 100) }) ?? [] {
+        let (name, place) = try node.secret()
+        let use =
+          isFile
+          ? SecretUse(name: name, file: place ?? "/run/secrets/\(name)") : SecretUse(name: name, variable: place ?? name)
+        secrets = (secrets ?? []).filter { $0.variable != use.variable || $0.file != use.file } + [use]
+      }
+    }
   }
 }
 
 extension FileNode {
+  /// `NAME`, or `NAME:PLACE`.
+  fileprivate func secret() throws -> (name: String, place: String?) {
+    let parts = try text().split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard parts.allSatisfy({ !$0.isEmpty }) else {
+      throw fault("must be the name of a secret, such as hf_token, or hf_token:HF_TOKEN")
+    }
+    return (parts[0], parts.count > 1 ? parts[1] : nil)
+  }
+
   /// A number of bytes, such as `512m` or `8g`; the units are powers of 1024.
   fileprivate func bytes() throws -> UInt64 {
     let shifts: [String: UInt64] = ["": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40]

@@ -1,3 +1,4 @@
+public import JobStates
 public import Searchers
 
 /// What a file of `cairn experiment run` asks for: a sweep or a group.
@@ -27,6 +28,12 @@ public struct JobTemplate: Hashable, Codable, Sendable {
   public var timeoutSeconds: Int?
   public var retries = 0
   public var user: String?
+  /// nil: none.
+  public var secrets: [SecretUse]?
+  /// nil: ``JobPriority/normal``.
+  public var priority: JobPriority?
+  /// Model versions that it sees, each as `NAME:VERSION`; nil: none.
+  public var models: [String]?
 
   public init() {}
 }

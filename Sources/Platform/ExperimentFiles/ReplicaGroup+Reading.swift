@@ -1,3 +1,5 @@
+import JobStates
+
 extension ReplicaGroup {
   /// The most replicas of a group.
   static let mostReplicas = 200
@@ -22,6 +24,9 @@ extension ReplicaGroup {
     maxRestarts = try fields.take("max_restarts") { try $0.integer(0...1000) } ?? 0
     slurm = try fields.take("slurm") { try $0.bool() } ?? false
     guard count <= Self.mostReplicas else { throw fields.owner.fault("has more than \(Self.mostReplicas) replicas") }
+    guard Set(roles.map { $0.job.priority ?? .normal }).count == 1 else {
+      throw fields.owner.fault("gives its roles different priorities; replicas start together, so give all the same")
+    }
     guard !(roles[0].command.isEmpty) else {
       throw given?.fault("has a first role without a command") ?? fields.owner.fault("needs a `command`")
     }

@@ -1,3 +1,4 @@
+public import ControlDatabase
 public import ExperimentFiles
 public import ExperimentStates
 public import JobStates
@@ -17,6 +18,10 @@ public struct Experiment: Hashable, Codable, Sendable {
   public let workspaceSnapshot: UInt32?
   /// What of git it was started from; nil: nothing.
   public let git: GitCommit?
+  /// The model versions that its jobs see, by how its file names them; nil: none.
+  public let models: [String: MountedModel]?
+  /// The ``Searcher/version`` that it began with; nil: 1, as of those that were begun before there was another.
+  public let searcherVersion: Int?
   public internal(set) var state: ExperimentState
   /// A sentence for people, where there is more to say than the state.
   public internal(set) var detail: String?
@@ -33,6 +38,23 @@ public struct Experiment: Hashable, Codable, Sendable {
     case .sweep: .sweep
     case .group: .group
     }
+  }
+}
+
+extension ExperimentFile {
+  /// What its jobs are given: one for each role of a group.
+  var templates: [JobTemplate] {
+    switch work {
+    case .sweep: [job]
+    case .group(let group): group.roles.map(\.job)
+    }
+  }
+
+  /// The model versions that its jobs see, as it names them.
+  var models: [String] {
+    var names: [String] = []
+    for name in templates.flatMap({ $0.models ?? [] }) where !names.contains(name) { names.append(name) }
+    return names
   }
 }
 

@@ -9,12 +9,14 @@ extension ExperimentDatabase {
     try await write { database in
       try database.execute(
         sql: """
-          INSERT INTO experiment (id, name, project, text, file, workspaceSnapshot, git, state, restarts, createdAt)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+          INSERT INTO experiment (id, name, project, text, file, workspaceSnapshot, git, models, searcherVersion, state,
+            restarts, createdAt)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
           """,
         arguments: [
           experiment.id, experiment.name, experiment.project, experiment.text, try sortedJSON(experiment.file),
-          experiment.workspaceSnapshot, try experiment.git.map { try sortedJSON($0) }, experiment.state.rawValue,
+          experiment.workspaceSnapshot, try experiment.git.map { try sortedJSON($0) },
+          try experiment.models.map { try sortedJSON($0) }, experiment.searcherVersion, experiment.state.rawValue,
           experiment.createdAt,
         ])
     }

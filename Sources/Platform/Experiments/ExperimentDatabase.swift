@@ -97,6 +97,13 @@ final class ExperimentDatabase: Sendable {
           ) STRICT, WITHOUT ROWID;
           """)
     }
+    migrator.registerMigration("2") { database in
+      try database.execute(
+        sql: """
+          ALTER TABLE experiment ADD COLUMN models TEXT;
+          ALTER TABLE experiment ADD COLUMN searcherVersion INTEGER;
+          """)
+    }
     return migrator
   }
 }
@@ -136,6 +143,14 @@ extension ExperimentDatabase {
     try await read {
       try Experiment.fetchAll(
         $0, sql: "SELECT * FROM experiment WHERE state IN ('running', 'stopping') ORDER BY sequence")
+    }
+  }
+
+  /// Those that have ended and had models.
+  func endedExperimentsWithModels() async throws -> [String] {
+    try await read {
+      try String.fetchAll(
+        $0, sql: "SELECT id FROM experiment WHERE models IS NOT NULL AND state NOT IN ('running', 'stopping')")
     }
   }
 

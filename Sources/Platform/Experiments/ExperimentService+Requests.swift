@@ -1,14 +1,21 @@
-import ControlDatabase
+public import ControlDatabase
 import ExperimentFiles
 import ExperimentStates
 import FoundationEssentials
 import Jobs
 import Linux
+import Searchers
 
 extension ExperimentService {
   /// Writes an experiment down; it begins at once.
-  /// - Throws: `ControlError` `invalid` for a file that can't be run, with what is wrong and where.
-  public nonisolated func submit(_ request: ExperimentRequest) async throws -> Experiment {
+  /// - Parameter provideModels: finds these model versions, by how the file names them, and keeps them from being removed
+  ///   until the experiment of this identifier has ended.
+  /// - Throws: `ControlError` `invalid` for a file that can't be run, with what is wrong and where, and whatever jobs like
+  ///   its own would be refused for.
+  public nonisolated func submit(
+    _ request: ExperimentRequest,
+    provideModels: (_ names: [String], _ project: String, _ experiment: String) async throws -> [String: MountedModel]
+  ) async throws -> Experiment {
     let file: ExperimentFile
     do {
       file = try ExperimentFile(parsing: request.text, seed: .random(in: 0..<1 << 53))
@@ -23,19 +30,25 @@ extension ExperimentService {
         .invalid, subject: text,
         "\"\(text)\" can't be the name of an \(what): use up to 64 letters, digits, dots, dashes and underscores")
     }
-    try await database.add(
+    func experiment(_ models: [String: MountedModel]?) -> Experiment {
       Experiment(
         id: id, name: name, project: project, text: request.text, file: file,
-        workspaceSnapshot: request.workspaceSnapshot, git: request.git, state: .running, detail: nil, restarts: 0,
-        subnet: nil, createdAt: nanosecondsNow(), endedAt: nil))
-    // Not before the experiment is written down: then either this is seen, or the experiment by who removes it.
-    if let snapshot = request.workspaceSnapshot {
-      do {
-        try await jobs.checkIsThere(snapshot: snapshot)
-      } catch {
-        try await database.remove(id)
-        throw error
-      }
+        workspaceSnapshot: request.workspaceSnapshot, git: request.git, models: models,
+        searcherVersion: Searcher.version, state: .running, detail: nil, restarts: 0, subnet: nil,
+        createdAt: nanosecondsNow(), endedAt: nil)
+    }
+    // Now, when somebody looks, rather than when the first job is made.
+    for template in file.templates {
+      try await jobs.validate(JobRequest(experiment(nil), name: "0", template, command: ["true"]))
+    }
+    do {
+      try await database.add(experiment(file.models.isEmpty ? nil : provideModels(file.models, project, id)))
+      // Not before the experiment is written down: then either this is seen, or the experiment by who removes it.
+      if let snapshot = request.workspaceSnapshot { try await jobs.checkIsThere(snapshot: snapshot) }
+    } catch {
+      try await database.remove(id)
+      if !file.models.isEmpty { try await configuration.releaseModels(id) }
+      throw error
     }
     return try await database.experiment(id)
   }

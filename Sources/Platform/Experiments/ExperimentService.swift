@@ -20,14 +20,19 @@ public struct ExperimentConfiguration: Sendable {
   /// Copies a directory's content into another that is empty, within the mount, which shares the chunks.
   public var copyTree: @Sendable (_ from: String, _ to: String) async throws -> Void
 
+  /// Gives back the model versions that an experiment has, if it has any.
+  public var releaseModels: @Sendable (_ experiment: String) async throws -> Void
+
   public init(
     directory: String, mount: String, maskedPaths: [String],
-    copyTree: @escaping @Sendable (_ from: String, _ to: String) async throws -> Void
+    copyTree: @escaping @Sendable (_ from: String, _ to: String) async throws -> Void,
+    releaseModels: @escaping @Sendable (_ experiment: String) async throws -> Void
   ) {
     self.directory = directory
     self.mount = mount
     self.maskedPaths = maskedPaths
     self.copyTree = copyTree
+    self.releaseModels = releaseModels
   }
 }
 
@@ -68,6 +73,8 @@ public actor ExperimentService {
   /// Picks up what an earlier daemon left, then runs experiments until it is cancelled. Their jobs outlive it.
   public func run() async throws {
     try await removeLeftoverNetworks()
+    // Of those that ended just before the daemon did.
+    for experiment in try await database.endedExperimentsWithModels() { await releaseModels(of: experiment) }
     try await withThrowingDiscardingTaskGroup { group in
       defer { group.cancelAll() }
       group.addTask { for await _ in self.control.watchChanges() { self.ticks.notify() } }
@@ -97,7 +104,16 @@ public actor ExperimentService {
         pause = min(pause * 2, .seconds(60))
       }
     }
+    if !Task.isCancelled, experiment.models != nil { await releaseModels(of: experiment.id) }
     driven.remove(experiment.id)
+  }
+
+  private func releaseModels(of experiment: String) async {
+    do {
+      try await configuration.releaseModels(experiment)
+    } catch {
+      logger.warning("the models of experiment \(experiment) stay in use until the next start: \(error)")
+    }
   }
 
   /// Removes networks of groups that have ended in a way that left no time for it.
@@ -121,6 +137,7 @@ public actor ExperimentService {
     switch error {
     case let error as ControlError where error.code == .invalid: error.message
     case let error as SweepDriver.ReplayError: "\(error)"
+    case let error as SweepDriver.VersionError: "\(error)"
     case let error as SuggesterError: "\(error)"
     case let error as TrackerError: "its runs can't be recorded under its name: \(error.message)"
     default: nil
@@ -138,19 +155,16 @@ public actor ExperimentService {
     _ = try await tracker.project(experiment.project).provideExperiment(experiment.name)
     switch experiment.file.work {
     case .sweep(let sweep):
-      let directory = directory(of: experiment.id)
-      let suggester = sweep.suggester.map {
-        OptunaSuggester(
-          experiment: experiment.id, $0, sweep, podman: podman, directory: configuration.directory,
-          maskedPaths: configuration.maskedPaths + [configuration.mount])
+      let suggestion = sweep.suggester.map { suggester in
+        PendingSuggestion(
+          OptunaSuggester(
+            experiment: experiment.id, suggester, sweep, podman: podman, directory: configuration.directory,
+            maskedPaths: configuration.maskedPaths + [configuration.mount])
+        ) { [ticks] in ticks.notify() }
       }
-      var driver = try await SweepDriver(
-        experiment, sweep, database: database, control: control, jobs: jobs, tracker: tracker,
-        preparation: TrialPreparation(directory: directory, copyTree: configuration.copyTree), suggester: suggester)
-      for await _ in ticks.subscribe() {
-        if try await driver.step() { break }
-        try await Task.sleep(for: Self.pause)
-      }
+      let result = await drive(experiment, sweep, suggestion)
+      await suggestion?.cancel()
+      try result.get()
     case .group(let group):
       let driver = GroupDriver(
         experiment.id, group, database: database, control: control, jobs: jobs, podman: podman,
@@ -161,6 +175,25 @@ public actor ExperimentService {
       }
     }
     try Task.checkCancellation()
+  }
+
+  /// Returns when the sweep is over.
+  private func drive(
+    _ experiment: Experiment, _ sweep: Sweep, _ suggestion: PendingSuggestion?
+  ) async -> Result<Void, any Error> {
+    do {
+      var driver = try await SweepDriver(
+        experiment, sweep, database: database, control: control, jobs: jobs, tracker: tracker,
+        preparation: TrialPreparation(directory: directory(of: experiment.id), copyTree: configuration.copyTree),
+        suggestion: suggestion)
+      for await _ in ticks.subscribe() {
+        if try await driver.step() { break }
+        try await Task.sleep(for: Self.pause)
+      }
+      return .success(())
+    } catch {
+      return .failure(error)
+    }
   }
 
   nonisolated func directory(of experiment: String) -> ExperimentDirectory {

@@ -157,7 +157,9 @@ struct OptunaSuggester: TrialSuggester {
             + "`optuna` of the file says which image and which Python have it")
       }
     } catch {
-      try? await clean()
+      // Also where the search was stopped, in which case this task would start no podman any more. What fails here is
+      // done by the next run, and what is to be told is why this one ended.
+      await Task { try? await clean() }.value
       throw error
     }
     try await clean()

@@ -18,7 +18,7 @@ struct SweepDriver {
   private let control: ControlDatabase
   private let jobs: JobService
   private let preparation: TrialPreparation
-  private let suggester: (any TrialSuggester)?
+  private let suggestion: PendingSuggestion?
   private var searcher: Searcher
   private var metrics: TrialMetrics?
 
@@ -30,23 +30,39 @@ struct SweepDriver {
     }
   }
 
+  /// A sweep that another version of the searchers began: what they would decide from here on is not what it was begun
+  /// for, even where its log can be replayed.
+  struct VersionError: Error, CustomStringConvertible {
+    let begunWith: Int
+    var description: String {
+      "it was begun with version \(begunWith) of Cairn's searchers, and this Cairn has version \(Searcher.version), "
+        + "which would go on in another way: run its file again, or go back to the Cairn that began it"
+    }
+  }
+
   /// Replays what happened so far.
   init(
     _ experiment: Experiment, _ sweep: Sweep, database: ExperimentDatabase, control: ControlDatabase, jobs: JobService,
-    tracker: Tracker, preparation: TrialPreparation, suggester: (any TrialSuggester)?
+    tracker: Tracker, preparation: TrialPreparation, suggestion: PendingSuggestion?
   ) async throws {
+    try Self.checkVersion(of: experiment)
     id = experiment.id
     self.sweep = sweep
     self.database = database
     self.control = control
     self.jobs = jobs
     self.preparation = preparation
-    self.suggester = suggester
+    self.suggestion = suggestion
     metrics = sweep.metric.map { TrialMetrics(tracker: tracker, metric: $0, goal: sweep.search.goal) }
     searcher = Searcher(sweep.search)
     for record in try await database.searchLog(of: id) {
       guard searcher.handle(record.event) == record.decisions else { throw ReplayError(number: record.number) }
     }
+  }
+
+  static func checkVersion(of experiment: Experiment) throws {
+    let begunWith = experiment.searcherVersion ?? 1
+    guard begunWith == Searcher.version else { throw VersionError(begunWith: begunWith) }
   }
 
   /// Looks at what has changed and does what follows.
@@ -57,7 +73,7 @@ struct SweepDriver {
     if experiment.state == .stopping { return try await stop() }
     if searcher.trialCount == 0 { try await tell(.started) }
     for trial in try await database.liveTrials(of: id) { try await look(at: trial, of: experiment) }
-    if !searcher.awaited.isEmpty { try await suggest(searcher.awaited) }
+    try await suggest()
     return searcher.isClosed
   }
 
@@ -67,12 +83,14 @@ struct SweepDriver {
     try await database.record(event, decisions, of: id, update: update)
   }
 
-  private mutating func suggest(_ numbers: [Int]) async throws {
-    guard let suggester else { return }
-    let suggested = try await suggester.suggest(numbers, trials: database.trials(of: id))
-    for number in numbers {
-      if let parameters = suggested[number] { try await tell(.suggested(trial: number, parameters: parameters)) }
+  /// Takes over what was proposed, and asks for what is wanted now.
+  private mutating func suggest() async throws {
+    guard let suggestion else { return }
+    let suggested = try await suggestion.takeAnswer() ?? [:]
+    for (number, parameters) in suggested.sorted(by: { $0.key < $1.key }) {
+      try await tell(.suggested(trial: number, parameters: parameters))
     }
+    if !searcher.awaited.isEmpty { await suggestion.ask(searcher.awaited, trials: try await database.trials(of: id)) }
   }
 
   // MARK: Trials
@@ -144,6 +162,7 @@ struct SweepDriver {
 
   /// Stops all trials; the searcher is asked no more.
   private mutating func stop() async throws -> Bool {
+    await suggestion?.cancel()
     var areOver = true
     for var trial in try await database.liveTrials(of: id) {
       guard let job = try await job(of: trial) else {

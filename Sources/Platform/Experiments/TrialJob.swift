@@ -33,6 +33,9 @@ extension JobRequest {
       cpus: template.cpus, memoryBytes: template.memoryBytes, workspaceSnapshot: experiment.workspaceSnapshot,
       timeoutSeconds: template.timeoutSeconds, retries: template.retries, user: template.user, git: experiment.git)
     self.experiment = JobExperiment(id: experiment.id)
+    secrets = template.secrets
+    priority = template.priority
+    models = template.models?.compactMap { experiment.models?[$0] }
     // Its runs stand together in the tracker.
     if environment["MLFLOW_EXPERIMENT_NAME"] == nil { environment["MLFLOW_EXPERIMENT_NAME"] = experiment.name }
   }

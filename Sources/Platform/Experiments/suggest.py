@@ -16,20 +16,23 @@ try:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 except ImportError as error:
-    print(f"this Python ({sys.executable}) has no Optuna 4 or newer: {error}", file=sys.stderr)
+    print(f"this Python ({sys.executable}) has no Optuna 4 or newer ({error}): pip install 'optuna>=4'", file=sys.stderr)
     sys.exit(3)
 
 with open("ask.json") as file:
     ask = json.load(file)
 
 # Optuna asks for these when it first needs them: then a sweep would have run half-way.
+lacking = []
 for package in {"cmaes": ["cmaes"], "gp": ["scipy", "torch"]}.get(ask["sampler"], []):
     try:
         __import__(package)
-    except ImportError as error:
-        print(f"Optuna's sampler {ask['sampler']} needs a package that this Python ({sys.executable}) has not: {error}",
-              file=sys.stderr)
-        sys.exit(3)
+    except ImportError:
+        lacking.append(package)
+if lacking:
+    print(f"Optuna's sampler {ask['sampler']} needs what this Python ({sys.executable}) has not:"
+          f" pip install {' '.join(lacking)}", file=sys.stderr)
+    sys.exit(3)
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 # Each run draws other numbers, and a run that is repeated the same ones.

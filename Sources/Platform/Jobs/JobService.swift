@@ -180,6 +180,14 @@ public actor JobService {
     try await submit([request], ids: [id])[0]
   }
 
+  /// Refuses what could never run on this host, or lacks its secrets.
+  /// - Throws: ``ControlError`` as ``submit(_:id:)``.
+  public func validate(_ request: JobRequest) async throws {
+    try check(request, host: hostResources)
+    _ = try await JobSecrets(of: request, from: secrets)
+    if let secret = request.registrySecret { _ = try await secrets.value(of: secret, for: request.project) }
+  }
+
   /// Queues all of these jobs or none, in this order. Jobs of a group are submitted by one call.
   /// - Parameter ids: as many new ones, of `Names.newIdentifier()`; nil: they are made here.
   /// - Throws: as ``submit(_:id:)``; ``ControlError`` `invalid` also for a group that is not complete, or that could
@@ -187,9 +195,7 @@ public actor JobService {
   public func submit(_ requests: [JobRequest], ids: [String]? = nil) async throws -> [Job] {
     precondition(ids == nil || ids?.count == requests.count, "an identifier for each job")
     for request in requests {
-      try check(request, host: hostResources)
-      _ = try await JobSecrets(of: request, from: secrets)
-      if let secret = request.registrySecret { _ = try await secrets.value(of: secret, for: request.project) }
+      try await validate(request)
       for dependency in request.dependsOn ?? [] { _ = try await database.job(dependency.job) }
     }
     try check(groupsOf: requests, host: hostResources)

@@ -158,7 +158,7 @@ public struct ModelAlias: Hashable, Sendable {
 /// Somebody who needs a version's files.
 public struct ModelUse: Codable, Hashable, Sendable {
   public enum Kind: String, Codable, Sendable {
-    case job, deployment
+    case job, deployment, experiment
   }
 
   public var kind: Kind

@@ -23,6 +23,9 @@ public struct Searcher: Sendable {
     var isOfUse: Bool { best.isFinite || outcome == .succeeded }
   }
 
+  /// Raised whenever the same events may lead to other decisions than before: a log of another version is not replayed.
+  public static let version = 1
+
   public let specification: SearchSpecification
   private(set) var trials: [Trial] = []
   private var ladders: [RungLadder] = []

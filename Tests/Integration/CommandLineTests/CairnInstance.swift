@@ -16,6 +16,8 @@ final class CairnInstance {
   }
 
   let directory: String
+  /// What the daemons' environment has besides, or in the place of, the tests'.
+  private let environment: [String: String]
   /// Where HAProxy serves its deployments.
   let servePort: UInt16
   private var cleanups: [() -> Void] = []
@@ -32,10 +34,13 @@ final class CairnInstance {
   /// Runs `body` with a new Cairn; throws what it throws, with the log.
   /// - Parameter listens: also for TCP, at ``port``.
   /// - Parameter asksForTokens: there.
+  /// - Parameter gpus: UUIDs of GPUs that are only declared.
+  /// - Parameter path: where the daemons look for programs first.
   static func with(
-    listens: Bool = false, asksForTokens: Bool = true, _ body: (CairnInstance) throws -> Void
+    listens: Bool = false, asksForTokens: Bool = true, gpus: [String] = [], path: String? = nil,
+    _ body: (CairnInstance) throws -> Void
   ) throws {
-    let instance = try CairnInstance(listens: listens, asksForTokens: asksForTokens)
+    let instance = try CairnInstance(listens: listens, asksForTokens: asksForTokens, gpus: gpus, path: path)
     do {
       try instance.start()
       try body(instance)
@@ -48,9 +53,10 @@ final class CairnInstance {
     }
   }
 
-  private init(listens: Bool, asksForTokens: Bool) throws {
+  private init(listens: Bool, asksForTokens: Bool, gpus: [String], path: String?) throws {
     guard geteuid() == 0 else { throw Problem(description: "these tests mount file systems: run them as root") }
     directory = "/tmp/cairn-cli." + UUID().uuidString.prefix(8)
+    environment = path.map { ["PATH": $0 + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "")] } ?? [:]
     // Below the range that the kernel gives out. One that is taken is told by the test's failure.
     servePort = UInt16.random(in: 20_000..<30_000)
     port = listens ? try Self.freePort() : nil
@@ -66,6 +72,7 @@ final class CairnInstance {
       dir: \(directory)/control
       listen: \(port.map { "127.0.0.1:\($0)" } ?? "null")
       auth: \(asksForTokens ? "token" : "none")
+      gpus: \(gpus.isEmpty ? "null" : "[" + gpus.map { "{uuid: \($0), memory: 1g}" }.joined(separator: ", ") + "]")
     deployments:
       listen: 127.0.0.1:\(servePort)
     """.write(toFile: configuration, atomically: true, encoding: .utf8)
@@ -94,6 +101,7 @@ final class CairnInstance {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: Self.program("cairn"))
     process.arguments = ["system", "up", "--config", configuration]
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let output = try FileHandle(forWritingTo: URL(fileURLWithPath: daemonLog))
     try output.seekToEnd()
     process.standardOutput = output

@@ -2,6 +2,7 @@ import ControlDatabase
 import ExperimentFiles
 import ExperimentStates
 import Foundation
+import GRDB
 import Searchers
 import Testing
 
@@ -29,7 +30,8 @@ struct ExperimentDatabaseTests {
   private func experiment(_ id: String) throws -> Experiment {
     Experiment(
       id: id, name: "n", project: "p", text: Self.text, file: try ExperimentFile(parsing: Self.text, seed: 0),
-      workspaceSnapshot: 3, git: nil, state: .running, detail: nil, restarts: 0, subnet: nil, createdAt: 1,
+      workspaceSnapshot: 3, git: nil, models: ["m@best": MountedModel(name: "m", version: 2, path: "models/p/m/2")],
+      searcherVersion: Searcher.version, state: .running, detail: nil, restarts: 0, subnet: nil, createdAt: 1,
       endedAt: nil)
   }
 
@@ -66,6 +68,29 @@ struct ExperimentDatabaseTests {
       #expect(Set(trials.map(\.job)).count == trials.count)
       #expect(trials.allSatisfy { !$0.isSubmitted && $0.outcome == nil })
       #expect(trials[1].stop == .unpromising)
+    }
+  }
+
+  @Test func `what an earlier version wrote has no models and the first searchers`() async throws {
+    try await withDatabase { database, _ in
+      try await database.add(try experiment("e"))
+      // As the columns are in a row that was there before them.
+      try await database.write { try $0.execute(sql: "UPDATE experiment SET models = NULL, searcherVersion = NULL") }
+      let stored = try await database.experiment("e")
+      #expect(stored.models == nil && stored.searcherVersion == nil)
+      #expect(throws: Never.self) { try SweepDriver.checkVersion(of: stored) }
+    }
+  }
+
+  @Test func `a sweep that other searchers began is not gone on with`() async throws {
+    try await withDatabase { database, _ in
+      try await database.add(try experiment("e"))
+      #expect(throws: Never.self) { try SweepDriver.checkVersion(of: try experiment("e")) }
+      try await database.write { try $0.execute(sql: "UPDATE experiment SET searcherVersion = 1000") }
+      let other = try await database.experiment("e")
+      let error = #expect(throws: SweepDriver.VersionError.self) { try SweepDriver.checkVersion(of: other) }
+      #expect(error?.description.contains("version 1000 of Cairn's searchers") == true)
+      #expect(error?.description.contains("run its file again") == true)
     }
   }
 

@@ -1,57 +1,8 @@
 import Foundation
 import Testing
 
-/// Sweeps whose searchers need more than this process: Optuna, and checkpoints in the mount.
+/// Sweeps whose searchers need checkpoints in the mount.
 @Suite(.serialized) struct SearcherSweepTests {
-  private static let python = MLflowClient.python("optuna")
-
-  @Test(arguments: ["tpe", "cmaes"]) func `Optuna proposes parameters from a container of its own`(sampler: String)
-    throws
-  {
-    try CairnInstance.with { cairn in
-      try cairn.copy(example: "sweep")
-      try cairn.write(
-        """
-        name: proposed
-        command: [python3, train.py, "${args}"]
-        cpus: 0.5
-        metric: {name: loss, goal: minimize}
-        searcher: {type: \(sampler), startup_trials: 3}
-        optuna: {python: \(Self.python)}
-        max_trials: 7
-        max_concurrent: 2
-        seed: 3
-        parameters:
-          lr: {distribution: log_uniform_values, min: 0.001, max: 1}
-          momentum: {values: [0, 0.5]}
-          epochs: 5
-          pause: 0
-        """, to: "proposed.yaml")
-      let run = try cairn.cairn("experiment", "run", "proposed.yaml")
-      #expect(run.code == 0, "\(run)")
-      let trials = try cairn.trials("proposed")
-      #expect(trials.count == 7)
-      let rates = trials.compactMap { trial in
-        (trial["parameters"] as? [[String: Any]])?.first { $0["name"] as? String == "lr" }?["value"] as? Double
-      }
-      #expect(Set(rates).count == 7)
-      #expect(rates.allSatisfy { (0.001...1).contains($0) })
-    }
-  }
-
-  @Test(arguments: [("bare", "has no Optuna"), ("gp", "needs a package")])
-  func `what a Python lacks is told as the cause`(kind: String, cause: String) throws {
-    try CairnInstance.with { cairn in
-      let searcher = kind == "gp" ? "searcher: gp\noptuna: {python: \(Self.python)}" : "method: bayes"
-      try cairn.write(
-        "name: lacking\n\(searcher)\nrun_cap: 3\nmetric: {name: loss}\ncommand: ['true']\n"
-          + "parameters: {a: {min: 0.0, max: 1}}", to: "lacking.yaml")
-      let run = try cairn.cairn("experiment", "run", "lacking.yaml")
-      #expect(run.code == 1, "\(run)")
-      #expect(run.complaint.contains(cause), "\(run)")
-    }
-  }
-
   @Test func `bad members of a population go on from a good one's checkpoint`() throws {
     try CairnInstance.with { cairn in
       try cairn.copy(example: "sweep")

@@ -5,7 +5,7 @@ import Testing
 /// A real JupyterLab, on the host's root file system, behind a real daemon.
 @Suite(.serialized) struct NotebookTests {
   /// Without an index, and without what builds packages.
-  private static let install = """
+  static let install = """
     import subprocess, zipfile
     with zipfile.ZipFile("tiny_package-1.0-py3-none-any.whl", "w") as wheel:
         info = "tiny_package-1.0.dist-info"

@@ -58,6 +58,49 @@ import Testing
     }
   }
 
+  @Test func `where the job's image has none this host's TensorBoard shows its curves`() throws {
+    try CairnInstance.with(listens: true, path: "\(MLflowClient.directory)/tensorboard-server/bin") { cairn in
+      let image = "localhost/cairn-test-bare:\(UUID().uuidString.lowercased())"
+      let shell = """
+        { printf '%s\\n' /bin/sh /bin/cp
+          ldd /bin/sh /bin/cp | awk '$2 == "=>" { print $3 } $1 ~ "^/" && $2 ~ "^[(]" { print $1 }' | sort -u; } >files
+        tar -C / -chf - -T files 2>/dev/null | podman import --quiet - "$0"
+        """
+      func bash(_ script: String) throws {
+        let outcome = try RunningCommand(
+          program: "/bin/bash", arguments: ["-c", script, image], directory: cairn.directory,
+          environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": cairn.directory]
+        ).finish()
+        guard outcome.code == 0 else { throw CairnInstance.Problem(description: "\(outcome)") }
+      }
+      try bash(shell)
+      defer { try? bash("podman rmi --force \"$0\"") }
+      // What a program of the image would have written.
+      try cairn.write(
+        "from tensorboardX import SummaryWriter\nwriter = SummaryWriter('logs')\nwriter.add_scalar('loss', 0.5, 1)\n"
+          + "writer.close()\n", to: "write.py")
+      let written = try RunningCommand(
+        program: MLflowClient.python("tensorboard"), arguments: ["write.py"], directory: cairn.directory + "/project",
+        environment: [:]
+      ).finish()
+      #expect(written.code == 0, "\(written)")
+      let run = try cairn.cairn(
+        "run", "--name", "bare", "--image", image, "--env", "PYTHONHOME=/nowhere", "--", "/bin/cp", "-r", "logs",
+        "/artifacts/")
+      #expect(run.code == 0, "\(run)")
+      let opened = try cairn.cairn("job", "tensorboard", "bare")
+      #expect(opened.code == 0 && opened.complaint.contains("this host's is tried"), "\(opened)")
+      let cookies = cairn.directory + "/cookies.txt"
+      let address = opened.output.trimmingCharacters(in: .newlines)
+      #expect(try get(cairn, address, cookies: cookies).contains("<html"))
+      let tags = String(address.prefix { $0 != "?" }) + "data/plugin/scalars/tags"
+      try cairn.eventually("the curve is seen") { try get(cairn, tags, cookies: cookies).contains("loss") }
+      // Neither the image nor the environment of the job has any part in it.
+      let own = try #require(try cairn.json("job", "tensorboard", "bare")["job"] as? [String: Any])
+      #expect(own["image"] as? String == "host" && own["state"] as? String == "running", "\(own)")
+    }
+  }
+
   @Test func whereThereIsNoTensorBoardThatIsSaid() throws {
     try CairnInstance.with(listens: true) { cairn in
       #expect(try cairn.cairn("run", "--name", "plain", "--env", "PATH=/usr/bin:/bin", "--", "true").code == 0)
