@@ -297,6 +297,11 @@ public final class SimulatedDisk: Disk {
       }
     }
 
+    /// Nothing is kept by it: it promises nothing.
+    func startWriting(offset: UInt64, length: UInt64) {
+      disk.state.withLock { $0.trace?.append("startWriting \(offset)+\(length) \(path)") }
+    }
+
     func sync() throws(SystemError) {
       do {
         try disk.change(.sync, path) { state throws(SystemError) in state.files[number]?.sync() }

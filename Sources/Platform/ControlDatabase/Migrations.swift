@@ -177,7 +177,7 @@ enum Migrations {
             createdAt INTEGER NOT NULL,
             heldAt INTEGER
           ) STRICT, WITHOUT ROWID;
-            """)
+          """)
     }
     migrator.registerMigration("8") { database in
       try database.execute(

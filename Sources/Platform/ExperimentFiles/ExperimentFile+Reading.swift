@@ -136,7 +136,8 @@ extension JobTemplate {
         let (name, place) = try node.secret()
         let use =
           isFile
-          ? SecretUse(name: name, file: place ?? "/run/secrets/\(name)") : SecretUse(name: name, variable: place ?? name)
+          ? SecretUse(name: name, file: place ?? "/run/secrets/\(name)")
+          : SecretUse(name: name, variable: place ?? name)
         secrets = (secrets ?? []).filter { $0.variable != use.variable || $0.file != use.file } + [use]
       }
     }

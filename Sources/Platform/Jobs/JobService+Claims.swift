@@ -1,4 +1,4 @@
-public import ControlDatabase
+import ControlDatabase
 import GPUs
 import JobStates
 import Scheduler

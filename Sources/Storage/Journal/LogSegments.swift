@@ -34,6 +34,9 @@ public final class LogSegments: Sendable {
     var isPreparingSpare = false
     /// Staging segments that hold nothing, to be written again.
     var stagingSpares: [(path: String, file: SegmentFile)] = []
+    /// What was staged last was synced before a checkpoint had no use for it any more. What nobody syncs need never
+    /// reach the disk as staged bytes, so it is not brought there early.
+    var isSyncLikely = true
   }
 
   private struct Segment {
@@ -181,8 +184,24 @@ public final class LogSegments: Sendable {
       throw error
     }
     // Not before the write: a sync that came between the two would take it for done.
-    state.withLock { $0.segments[place.location.segment]?.needsSync = true }
+    let isToBeSynced = state.withLock { state in
+      state.segments[place.location.segment]?.needsSync = true
+      return state.isSyncLikely
+    }
+    if isToBeSynced { startWriting(place.file, place.location.offset..<place.location.offset + UInt64(bytes.count)) }
     return Reservation(location: place.location, checksum: crc32c(bytes))
+  }
+
+  /// Bytes of a staging segment that go to the disk together before anybody asks for it.
+  private static let earlyWrite: UInt64 = 8 << 20
+
+  /// Has the disk begin while programs still write: the sync that ends 512 MiB took 3 to 36 ms then, instead of 130 to
+  /// 150, and their writing no longer (ext4, virtual machine with two processors, in turn). Small files that are synced
+  /// meanwhile wait for less, too.
+  private func startWriting(_ file: any DiskFile, _ written: Range<UInt64>) {
+    let end = written.upperBound / Self.earlyWrite * Self.earlyWrite
+    let start = written.lowerBound / Self.earlyWrite * Self.earlyWrite
+    if end > start { file.startWriting(offset: start, length: end - start) }
   }
 
   private func reserve(_ count: UInt64) throws(SystemError) -> (location: StagedLocation, file: any DiskFile) {
@@ -238,6 +257,7 @@ public final class LogSegments: Sendable {
         files.append((number, segment.file.file))
         state.segments[number]?.needsSync = false
       }
+      if !files.isEmpty { state.isSyncLikely = true }
       return files
     }
     for (index, (_, file)) in dirty.enumerated() {
@@ -267,6 +287,7 @@ public final class LogSegments: Sendable {
       for number in numbers {
         guard var segment = state.segments.removeValue(forKey: number) else { continue }
         state.stagedBytes -= segment.length
+        if segment.needsSync { state.isSyncLikely = false }
         if state.staging == number { state.staging = nil }
         let isWanted = hasSpace && segment.length >= segmentLength / 2
         // Nobody else reads it, and nobody can begin to: it is known no more.

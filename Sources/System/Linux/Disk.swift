@@ -29,6 +29,9 @@ public protocol DiskFile: AnyObject, Sendable {
   func prefetch(offset: UInt64, length: UInt64)
   /// Writes all of `bytes`.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError)
+  /// Has the bytes of a range that were written brought to the disk meanwhile, so that a ``sync()`` to come has less to
+  /// wait for. Nothing is promised.
+  func startWriting(offset: UInt64, length: UInt64)
   /// `fdatasync`: the bytes written and the length that reaches them survive a power cut.
   func sync() throws(SystemError)
   func truncate(to length: UInt64) throws(SystemError)
@@ -42,4 +45,5 @@ public protocol DiskFile: AnyObject, Sendable {
 extension DiskFile {
   public func readCached(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool { false }
   public func prefetch(offset: UInt64, length: UInt64) {}
+  public func startWriting(offset: UInt64, length: UInt64) {}
 }

@@ -105,6 +105,13 @@ public final class LocalFile: DiskFile {
     posix_fadvise(descriptor, off_t(offset), off_t(length), POSIX_FADV_WILLNEED)
   }
 
+  public func startWriting(offset: UInt64, length: UInt64) {
+    guard reaches(offset, length) else { return }
+    let write: UInt32 = 2  // SYNC_FILE_RANGE_WRITE
+    // An error is the next sync's to tell.
+    _ = cairn_sync_file_range(descriptor, off_t(offset), off_t(length), write)
+  }
+
   public func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) {
     guard reaches(offset, UInt64(bytes.count)) else { throw SystemError("pwrite", path, EFBIG) }
     var done = 0

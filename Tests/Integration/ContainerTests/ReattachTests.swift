@@ -125,9 +125,9 @@ struct ReattachTests {
   @Test func `a job whose first process is killed has failed by that signal`() async throws {
     try await withWorkbench { bench in
       let job = try await bench.submit("echo begun; exec sleep 1000")
-      try await bench.waitUntilRunning(job)
+      let process = try await bench.waitUntilItsProcessIsNoted(job)
       let status = try #require(try await bench.podman.status(of: "cairn-\(job.id)-1"))
-      #expect(try await bench.database.attempt(1, of: job.id).process?.pid == status.pid)
+      #expect(process.pid == status.pid)
       Glibc.kill(status.pid, SIGKILL)
       let end = try await bench.jobs.wait(for: job.id)
       #expect(end.state == .failed && end.reason == .signal && end.exitCode == 137, "\(end)")

@@ -132,11 +132,6 @@ extension Workbench {
     kill(status.monitorPID, SIGKILL)
   }
 
-  fileprivate func waitUntilItsProcessIsNoted(_ job: Job) async throws {
-    try await waitUntilRunning(job)
-    while try await database.attempt(1, of: job.id).process == nil { try await Task.sleep(for: .milliseconds(10)) }
-  }
-
   /// Lets a job go on that waits for this.
   fileprivate func goOn(_ job: Job) {
     #expect(FileManager.default.createFile(atPath: "\(storage.mount)/workspaces/\(job.id)/go", contents: nil))

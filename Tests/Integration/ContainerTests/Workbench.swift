@@ -93,6 +93,15 @@ final class Workbench: Sendable {
     Issue.record("job \(job.name) ended without writing \(text)")
   }
 
+  /// That a job runs is noted first, and after it what podman knows of it.
+  @discardableResult func waitUntilItsProcessIsNoted(_ job: Job) async throws -> ProcessHandle {
+    try await waitUntilRunning(job)
+    while true {
+      if let process = try await database.attempt(1, of: job.id).process { return process }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+  }
+
   func waitUntilRunning(_ job: Job) async throws {
     for await _ in database.watchChanges() {
       let now = try await database.job(job.id)

@@ -50,7 +50,8 @@ struct JobTemplateTests {
   }
 
   @Test(arguments: [
-    ("secrets: token", "line 2: `secrets` must be a list"), ("secrets: [':X']", "`secrets[0]` must be the name of a secret"),
+    ("secrets: token", "line 2: `secrets` must be a list"),
+    ("secrets: [':X']", "`secrets[0]` must be the name of a secret"),
     ("secrets: ['a:']", "must be the name of a secret"), ("secret_files: [{name: x}]", "must be a text"),
     ("priority: urgent", "must be one of interactive, normal, preemptible"), ("models: digits", "must be a list"),
     ("models: ['']", "`models[0]` must be a model version"), ("models: [':3']", "must be a model version"),

@@ -40,6 +40,29 @@ import Testing
     }
   }
 
+  @Test func `staged bytes are brought to the disk early where the last ones were synced`() throws {
+    let disk = SimulatedDisk()
+    let journal = try Journal(disk: disk, storeID: [UInt8](repeating: 1, count: 16), segmentLength: 16 << 20)
+    try journal.recover(applied: 0) { _, _, _ in }
+    let piece = [UInt8](repeating: 1, count: 1 << 20)
+    /// Stages 9 MiB, in pieces as programs write them.
+    func earlyWrites() throws -> [String] {
+      disk.setTrace(true)
+      for _ in 0..<9 { try journal.appendStaged(piece) }
+      return disk.trace.filter { $0.hasPrefix("startWriting") }.map {
+        $0.split(separator: " ")[1...].joined(separator: " ")
+      }
+    }
+    let first = try earlyWrites()
+    #expect(first.count == 1 && first[0].hasPrefix("0+8388608 staging/"), "\(first)")
+    // A checkpoint has packed them before anybody synced them: what comes next need not be written twice, either.
+    try journal.remove(upTo: journal.lastSequence)
+    #expect(try earlyWrites() == [])
+    try journal.sync()
+    try journal.remove(upTo: journal.lastSequence)
+    #expect(try earlyWrites().count == 1)
+  }
+
   private func mark(_ name: String, on disk: SimulatedDisk) throws {
     let file = try disk.open(name, create: false)
     try Array(name.utf8).withUnsafeBytes { try file.write($0, at: 0) }

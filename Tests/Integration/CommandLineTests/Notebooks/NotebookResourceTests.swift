@@ -29,11 +29,15 @@ import Testing
           """
         #expect(
           try browser.do(address, "run", look)
-            == "True False 0 /workspace\n/environment/python\(version(of: NotebookBrowser.jupyter)) from the directory\n")
+            == "True False 0 /workspace\n/environment/python\(version(of: NotebookBrowser.jupyter)) from the directory\n"
+        )
         _ = try browser.do(stable(address), "run", NotebookTests.install)
         #expect(try cairn.cairn("notebook", "stop", "boxed").code == 0)
         #expect(try cairn.cairn("notebook", "resume", "boxed").code == 0)
-        let again = "import tiny_package, os; print(tiny_package.VALUE, open('/artifacts/result').read(), os.path.exists('\(JupyterImage.marker)'))"
+        let again = """
+          import tiny_package, os
+          print(tiny_package.VALUE, open('/artifacts/result').read(), os.path.exists('\(JupyterImage.marker)'))
+          """
         #expect(try browser.do(stable(address), "run", again) == "42 kept True\n")
         #expect(try cairn.cairn("notebook", "stop", "boxed").code == 0)
         #expect(try cairn.cairn("notebook", "rm", "boxed").code == 0)
@@ -72,9 +76,13 @@ import Testing
 
       let address = try start(
         cairn, "--name", "busy", "--gpus", "1", "--secret", "token:API_TOKEN", "--idle-timeout", "4s")
-      let look = "import os; print(os.environ['CAIRN_DECLARED_GPU_0'], 'CAIRN_DECLARED_GPU_1' in os.environ, os.environ['API_TOKEN'])"
+      let look = """
+        import os
+        print(os.environ['CAIRN_DECLARED_GPU_0'], 'CAIRN_DECLARED_GPU_1' in os.environ, os.environ['API_TOKEN'])
+        """
       #expect(try browser.do(address, "run", look) == "\(gpus[0]) False s3cret-of-notebooks\n")
-      let id = try #require((try cairn.json("notebook", "show", "busy")["notebook"] as? [String: Any])?["id"] as? String)
+      let id = try #require(
+        (try cairn.json("notebook", "show", "busy")["notebook"] as? [String: Any])?["id"] as? String)
       let held = try cairn.cairn("gpu", "ls", "--json").output
       #expect(held.contains(gpus[0]), "\(held)")
       // Twice as long as it may be idle: nothing but its GPU has anything to do.
@@ -90,9 +98,9 @@ import Testing
       #expect(stopped?["reason"] as? String == "idle")
       // What it held is free again, and the secret is nowhere.
       #expect(try cairn.cairn("run", "--gpus", "2", "--workspace", "none", "--", "true").code == 0)
-      for answer in [try cairn.call("GET", "/v1/notebooks/\(id)", ""), try cairn.cairn("notebook", "logs", "busy").output] {
-        #expect(!answer.contains("s3cret-of-notebooks"))
-      }
+      let shown = try cairn.call("GET", "/v1/notebooks/\(id)", "")
+      let logged = try cairn.cairn("notebook", "logs", "busy").output
+      for answer in [shown, logged] { #expect(!answer.contains("s3cret-of-notebooks")) }
     }
   }
 }
