@@ -18,7 +18,7 @@ import Testing
       try cairn.stop()
       let configuration = try String(contentsOfFile: cairn.configuration, encoding: .utf8)
       let gpu = "  gpus: [{uuid: GPU-a, memory: 16g, nodes: [\"/dev/null:/dev/gpu0\"]}]\n"
-      try configuration.replacingOccurrences(of: "control:\n", with: "control:\n" + gpu).write(
+      try configuration.replacingOccurrences(of: "  gpus: null\n", with: gpu).write(
         toFile: cairn.configuration, atomically: true, encoding: .utf8)
       try cairn.start()
 
