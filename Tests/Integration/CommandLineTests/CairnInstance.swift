@@ -238,8 +238,14 @@ final class RunningCommand {
 
   var outputSoFar: String { String(decoding: FileManager.default.contents(atPath: output) ?? Data(), as: UTF8.self) }
 
+  /// No command takes nearly as long; one that does is killed, so that its test fails instead of waiting for ever.
+  private static let longest = 300.0
+
   func finish() -> CairnInstance.Outcome {
+    let tooLong = DispatchWorkItem { [pid = process.processIdentifier] in _ = Glibc.kill(pid, SIGKILL) }
+    DispatchQueue.global().asyncAfter(deadline: .now() + Self.longest, execute: tooLong)
     process.waitUntilExit()
+    tooLong.cancel()
     return CairnInstance.Outcome(
       code: process.terminationStatus, output: outputSoFar,
       complaint: String(decoding: FileManager.default.contents(atPath: complaint) ?? Data(), as: UTF8.self))
