@@ -374,7 +374,8 @@ let tests: [Target] = [
 
 let benchmarks: [Target] = [
   .executableTarget(
-    name: "cairn-bench", dependencies: ["Chunks", "Linux", "StorageAPI"], path: "Benchmarks/CairnBench", swiftSettings: settings),
+    name: "cairn-bench", dependencies: ["Chunks", "Linux", "StorageAPI"], path: "Benchmarks/CairnBench",
+    swiftSettings: settings),
   .executableTarget(
     name: "null-file-system", dependencies: ["CFuse3", "CFuseShim", "CLinux", "Fuse", "Linux"],
     path: "Benchmarks/NullFileSystem", swiftSettings: settings),
