@@ -19,26 +19,34 @@ extension Podman {
     let executed = ExecutedCommand()
     var arguments = globalArguments + ["exec", "--env", executed.mark] + (input == nil ? [] : ["--interactive"])
     // podman makes nothing of the keys that come: Ctrl-P belongs to the program.
-    if sizes != nil { arguments += ["--tty", "--detach-keys", ""] }
+    let isInTerminal = sizes != nil
+    if isInTerminal { arguments += ["--tty", "--detach-keys", ""] }
     for (key, value) in environment.sorted(by: { $0.key < $1.key }) { arguments += ["--env", "\(key)=\(value)"] }
     arguments += [name] + command
+    let sizes = sizes ?? AsyncStream(unfolding: { nil })
+    let firstResize = Task { for await size in sizes { return try await executed.resize(to: size) } }
     let resizing = Task {
-      for await size in sizes ?? AsyncStream(unfolding: { nil }) { try await executed.resize(to: size) }
+      try await firstResize.value
+      for await size in sizes { try await executed.resize(to: size) }
     }
-    defer { resizing.cancel() }
+    defer {
+      firstResize.cancel()
+      resizing.cancel()
+    }
     do {
-      let code = try await Self.exec(arguments, input: input, output: output)
+      let code = try await Self.exec(arguments, input: input, after: firstResize, output: output)
       try Task.checkCancellation()
       return code
     } catch {
       // Of podman's death the command takes no notice. A shell in a terminal ends by SIGHUP only.
-      await Task { await executed.end(by: sizes == nil ? [SIGTERM] : [SIGHUP, SIGTERM]) }.value
+      await Task { await executed.end(by: isInTerminal ? [SIGHUP, SIGTERM] : [SIGTERM]) }.value
       throw error
     }
   }
 
+  /// - Parameter firstResize: the input waits for it: who asks for the terminal's size is to see the right one.
   private static func exec(
-    _ arguments: [String], input: AsyncStream<[UInt8]>?,
+    _ arguments: [String], input: AsyncStream<[UInt8]>?, after firstResize: Task<Void, any Error>,
     output: @escaping @Sendable (LogLine.Stream, [UInt8]) async throws -> Void
   ) async throws -> Int32 {
     var options = PlatformOptions()
@@ -52,6 +60,7 @@ extension Podman {
     ) { execution in
       try await withThrowingTaskGroup(of: Void.self) { group in
         let writing = Task {
+          _ = await firstResize.result
           // A command that does not read to the end is none the worse for it.
           for await bytes in input ?? AsyncStream(unfolding: { nil }) {
             guard (try? await execution.standardInputWriter.write(bytes)) != nil else { break }

@@ -170,12 +170,22 @@ struct DirectoryStorage: JobStorage {
     try Self.make("\(mount)/artifacts/\(project)/\(job)")
   }
   func sealArtifacts(project: String, job: String) async throws { try Self.make(seal(project, job)) }
-  /// All were sent long ago.
   func sentWorkspaces() async throws -> [UInt32: Int64] {
     let snapshots = "\(mount)/snapshots"
     guard FileManager.default.fileExists(atPath: snapshots) else { return [:] }
-    let numbers = try FileManager.default.contentsOfDirectory(atPath: snapshots).compactMap { UInt32($0) }
-    return Dictionary(uniqueKeysWithValues: numbers.map { ($0, 0) })
+    var sent: [UInt32: Int64] = [:]
+    for name in try FileManager.default.contentsOfDirectory(atPath: snapshots) {
+      guard let number = UInt32(name) else { continue }
+      let attributes = try FileManager.default.attributesOfItem(atPath: "\(snapshots)/\(name)")
+      let seconds = (attributes[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
+      sent[number] = Int64(seconds * 1e9)
+    }
+    return sent
+  }
+  /// As if it had been sent long ago.
+  func age(_ number: UInt32) throws {
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date(timeIntervalSince1970: 0)], ofItemAtPath: "\(mount)/snapshots/\(number)")
   }
   func removeSentWorkspace(_ number: UInt32) async throws { try Self.remove("\(mount)/snapshots/\(number)") }
   func hasSnapshot(_ number: UInt32) -> Bool { FileManager.default.fileExists(atPath: "\(mount)/snapshots/\(number)") }
