@@ -21,8 +21,8 @@ actor AccessLog {
   private let files: ReplicaFiles
   private let logger: Logger
   private var statistics: [String: TrafficStatistics] = [:]
-  /// How far the proxy's file has been taken.
-  private var offset = 0
+  /// How far the proxy's file has been taken; nil: an earlier daemon knew.
+  private var taken: Int?
 
   /// - Parameter path: of the file that the proxy writes.
   init(path: String, files: ReplicaFiles, logger: Logger) {
@@ -31,10 +31,15 @@ actor AccessLog {
     self.logger = logger
   }
 
-  func statistics(of deployment: String) -> TrafficStatistics { statistics[deployment] ?? TrafficStatistics() }
+  /// Up to this moment: what somebody has just asked a replica is there.
+  func statistics(of deployment: String) throws -> TrafficStatistics {
+    try takeAll()
+    return statistics[deployment] ?? TrafficStatistics()
+  }
 
   /// What is kept of a deployment's requests, oldest first; the last `limit` of them.
-  nonisolated func entries(of deployment: String, limit: Int) -> [AccessLogEntry] {
+  func entries(of deployment: String, limit: Int) throws -> [AccessLogEntry] {
+    try takeAll()
     let path = files.accessLog(of: deployment)
     let text = [path + ".1", path].map { (try? String(contentsOfFile: $0, encoding: .utf8)) ?? "" }.joined()
     return text.split(separator: "\n").suffix(limit).compactMap { AccessLogEntry(parsing: $0) }
@@ -44,7 +49,6 @@ actor AccessLog {
 
   /// Takes lines until it is cancelled.
   func run() async throws {
-    offset = (try? String(contentsOfFile: path + ".offset", encoding: .utf8)).flatMap { Int($0) } ?? 0
     while true {
       try takeAll()
       await Poller.shared.sleep(seconds: Self.period)
@@ -59,8 +63,13 @@ actor AccessLog {
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw SystemError("fstat", path) }
+    // No file: no line has been taken yet.
+    var offset =
+      taken ?? (try? String(contentsOfFile: path + ".offset", encoding: .utf8)).flatMap { Int($0) } ?? 0
+    defer { taken = offset }
     // A proxy that was started anew begins anew.
     if status.st_size < offset { offset = 0 }
+    guard status.st_size > offset else { return }
     var buffer = [UInt8](repeating: 0, count: Self.pieceSize)
     while status.st_size > offset {
       let count = pread(descriptor, &buffer, buffer.count, offset)

@@ -93,10 +93,10 @@ actor DataPlane {
     applied?.deployments.contains { $0.servers.contains { $0.name == server && $0.weight > 0 } } ?? true
   }
 
-  /// Whether the proxy serves a deployment by at least these servers.
-  func serves(_ deployment: String, by servers: [String]) -> Bool {
+  /// Whether the proxy serves a deployment by at least these servers, to those who open this lock and to nobody else.
+  func serves(_ deployment: String, behind lock: CredentialLock?, by servers: [String]) -> Bool {
     guard let served = applied?.deployments.first(where: { $0.name == deployment }) else { return false }
-    return Set(served.servers.map(\.name)).isSuperset(of: servers)
+    return served.lock == lock && Set(served.servers.map(\.name)).isSuperset(of: servers)
   }
 
   /// Requests that a server has, in all workers.

@@ -116,7 +116,7 @@ extension DeploymentService {
     return try await report(name)
   }
 
-  /// Asks for other credentials from now on. Those before are worth nothing any more.
+  /// Asks for other credentials. Those before are worth nothing any more when the deployment is available again.
   public func authenticate(_ name: String, by kind: AuthenticationKind) async throws -> Credentials? {
     let credentials = Credentials.make(kind)
     let lock = credentials?.lock
@@ -160,7 +160,7 @@ extension DeploymentService {
       detail: proxyFault ?? deployment.rolledBack ?? replicas.first(where: \.view.isCrashing)?.detail
         ?? replicas.first { $0.state == .pending }?.detail, url: url,
       revisions: try await database.revisions(of: deployment.name), replicas: replicas,
-      traffic: await accessLog.statistics(of: deployment.name))
+      traffic: try await accessLog.statistics(of: deployment.name))
   }
 
   private func state(of deployment: Deployment, _ replicas: [Replica]) async -> DeploymentState {
@@ -171,7 +171,7 @@ extension DeploymentService {
       isRollingOut: goal.stable != goal.target, wasRolledBack: deployment.rolledBack != nil)
     // Only what the proxy knows of is there for those who ask.
     let ready = replicas.filter { $0.state == .ready }.map(\.container)
-    let isServed = await plane.serves(deployment.name, by: ready)
+    let isServed = await plane.serves(deployment.name, behind: deployment.lock, by: ready)
     return isServed || ![.available, .rolledBack, .scaledToZero].contains(state) ? state : .progressing
   }
 
@@ -197,7 +197,7 @@ extension DeploymentService {
   /// The last requests, oldest first.
   public func requests(of name: String, limit: Int) async throws -> [AccessLogEntry] {
     _ = try await database.deployment(name)
-    return accessLog.entries(of: name, limit: limit)
+    return try await accessLog.entries(of: name, limit: limit)
   }
 
   /// The last events, oldest first.

@@ -67,12 +67,33 @@ struct ProxyProcess: Sendable {
       // The master starts itself anew: for a moment nobody answers.
       if let now = try? await processes() {
         if now.failedReloads > before.failedReloads { break }
-        if let worker = now.worker, worker != before.worker, await isReady() { return }
+        if let worker = now.worker, worker != before.worker, await isReady() {
+          return try await retire(now.oldWorkers)
+        }
       }
       try await Task.sleep(for: .milliseconds(20))
     }
     let configuration = path(ProxyConfiguration.configurationFile)
     throw Failure(tried: "reload", cause: "no new worker came up; `haproxy -c -f \(configuration)` tells why")
+  }
+
+  /// Returns when workers that a reload has replaced take no new connections: until each has heard of it, which takes a
+  /// moment on a busy host, some requests would still be answered by what was before, such as its credentials.
+  private func retire(_ workers: [Int32]) async throws {
+    // One that does not listen to signals for so long must not keep the others from being served.
+    let deadline = ContinuousClock.now + .seconds(5)
+    for worker in workers {
+      while ContinuousClock.now < deadline {
+        do {
+          let answer = try await ask("show info", oldWorker: worker)
+          if answer?.contains("\nStopping: 1\n") ?? true { break }
+        } catch {
+          // The master may be starting itself anew.
+          try Task.checkCancellation()
+        }
+        try await Task.sleep(for: .milliseconds(10))
+      }
+    }
   }
 
   /// Whether a worker answers.
