@@ -116,7 +116,7 @@ let platform: [Target] = [
       .product(name: "SystemPackage", package: "swift-system"),
     ], path: "Sources/Platform/Containers", swiftSettings: settings),
   .target(
-    name: "GPUs", dependencies: ["Containers", "Yams", subprocess], path: "Sources/Platform/GPUs",
+    name: "GPUs", dependencies: ["Containers", "Linux", "Yams"], path: "Sources/Platform/GPUs",
     swiftSettings: settings),
   .target(
     name: "Jobs",
@@ -153,7 +153,7 @@ let platform: [Target] = [
   .target(
     name: "Notebooks",
     dependencies: [
-      "CCrypto", "Containers", "ControlDatabase", "GPUs", "JobStates", "Jobs", "Linux", "NotebookStates", "UnixHTTP",
+      "CCrypto", "Containers", "ControlDatabase", "JobStates", "Jobs", "Linux", "NotebookStates", "UnixHTTP",
       "Wire", logging,
     ], path: "Sources/Platform/Notebooks",
     resources: [.embedInCode("start_jupyter.py"), .embedInCode("start_tensorboard.py")], swiftSettings: settings),
@@ -338,7 +338,7 @@ let tests: [Target] = [
     path: "Tests/Platform/WebhooksTests", swiftSettings: settings),
   .testTarget(
     name: "ControlDatabaseTests",
-    dependencies: ["ControlDatabase", "JobStates", "NotebookStates", "Records", "Scheduler"],
+    dependencies: ["ControlDatabase", "JobStates", "NotebookStates", "Records", "Scheduler", grdb],
     path: "Tests/Platform/ControlDatabaseTests", swiftSettings: settings),
   .testTarget(
     name: "DeploymentsTests", dependencies: ["ControlDatabase", "DeploymentStates", "Deployments"],

@@ -80,6 +80,8 @@ public struct GPU: Codable, Equatable, Sendable {
   public var holders: [GPUHolder]
   /// Whether a program that is no job is on it: it is not handed out.
   public var busyExternally: Bool
+  /// Why it can't be used, and is not handed out; nil: it can.
+  public var fault: String?
   /// The MIG instances that it is divided into.
   public var instances: [GPUInstance]
   /// How it is connected to each GPU, in the words of `nvidia-smi topo`; empty: nobody knows.
@@ -87,7 +89,7 @@ public struct GPU: Codable, Equatable, Sendable {
 
   public init(
     uuid: String, index: Int, name: String, memoryBytes: UInt64, holders: [GPUHolder], busyExternally: Bool = false,
-    instances: [GPUInstance] = [], links: [String] = []
+    fault: String? = nil, instances: [GPUInstance] = [], links: [String] = []
   ) {
     self.uuid = uuid
     self.index = index
@@ -95,6 +97,7 @@ public struct GPU: Codable, Equatable, Sendable {
     self.memoryBytes = memoryBytes
     self.holders = holders
     self.busyExternally = busyExternally
+    self.fault = fault
     self.instances = instances
     self.links = links
   }

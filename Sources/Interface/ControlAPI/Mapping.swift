@@ -152,7 +152,7 @@ extension API.GPU {
     self.init(
       uuid: status.gpu.uuid, index: status.gpu.index, name: status.gpu.name, memoryBytes: status.gpu.memoryBytes,
       holders: status.holders.map { GPUHolder(job: $0.job, part: $0.part) },
-      busyExternally: status.isBusyExternally,
+      busyExternally: status.isBusyExternally, fault: status.fault,
       instances: status.gpu.instances.map { GPUInstance(uuid: $0.uuid, profile: $0.profile) }, links: status.links)
   }
 }

@@ -76,7 +76,7 @@ struct ControlServer {
       database: database, tracker: tracker, packages: packages, mount: configuration.storage.mount, logger: logger)
     let jobs = JobService(
       configuration: jobConfiguration, database: database, podman: podman,
-      gpus: try await .find(declared: configuration.control.gpus),
+      gpus: try await .find(declared: configuration.control.gpus, logger),
       storage: StorageOfJobs(client: storage, mount: configuration.storage.mount),
       tracking: TrackingOfJobs(
         tokens: tokens, tracker: tracker, tensorBoard: tensorBoard, packages: packages,
@@ -92,7 +92,7 @@ struct ControlServer {
       resources: ResourcesOfDeployments(jobs: jobs, secrets: secrets), logger: logger)
     let passes = try AccessPasses(keyPath: directory + "/access.key")
     let notebooks = NotebookService(
-      directory: directory + "/servers", passes: passes, database: database, jobs: jobs, podman: podman,
+      directory: directory + "/servers", passes: passes, database: database, jobs: jobs,
       storage: StorageOfNotebooks(client: storage), logger: logger)
     let tensorBoards = TensorBoardService(
       directory: directory + "/servers", database: database, jobs: jobs,
@@ -106,7 +106,7 @@ struct ControlServer {
     await jobs.keepSnapshots(of: [
       tracker.workspaceSnapshots, models.workspaceSnapshots, experiments.workspaceSnapshots,
     ])
-    let metrics = SystemMetrics(database: database, podman: podman, tracker: tracker, logger: logger)
+    let metrics = SystemMetrics(database: database, jobs: jobs, tracker: tracker, logger: logger)
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,
       storage: storage, secrets: secrets, tokens: tokens, tracker: tracker, mlflow: mlflow, deployments: deployments,
@@ -226,9 +226,16 @@ extension Result where Failure == any Error {
 }
 
 extension GPUInventory {
-  /// Those that the configuration declares, or those of this host.
-  fileprivate static func find(declared: [DeclaredGPU]?) async throws -> GPUInventory {
-    guard let declared else { return try await find() }
+  /// Those that the configuration declares, or those of this host. A broken one must not keep all else from running.
+  fileprivate static func find(declared: [DeclaredGPU]?, _ logger: Logger) async throws -> GPUInventory {
+    guard let declared else {
+      do {
+        return try await find()
+      } catch let error as GPUInventoryError {
+        logger.error("jobs get no GPUs until cairnd is started again: \(error)")
+        return []
+      }
+    }
     return GPUInventory(
       gpus: declared.enumerated().map { index, gpu in
         var found = GPU(uuid: gpu.uuid, index: index, name: gpu.name, memoryBytes: gpu.memoryBytes)

@@ -18,6 +18,7 @@ public final class ControlDatabase: Sendable {
   public init(path: String, usageHalfLife: Double = 86_400) throws {
     self.usageHalfLife = usageHalfLife
     file = try RecordFile(path: path, migrator: Migrations.all)
+    try file.pool.write { try TransitionGuard.install(in: $0) }
   }
 
   /// Yields after every change, at least once for any number of them, and once at the beginning.

@@ -3,7 +3,7 @@ import JobStates
 import Linux
 public import Scheduler
 
-/// A change of a job's state that ``JobTransition/all`` does not have: a mistake in the program.
+/// A change of a job's or attempt's state that ``JobTransition`` does not have: a mistake in the program.
 public struct IllegalTransition: Error, CustomStringConvertible, Sendable {
   public let job: String
   public let transition: JobTransition
@@ -140,8 +140,8 @@ extension ControlDatabase {
     }
   }
 
-  /// Marks a job as being stopped, or as stopped if it has not begun. One that is being stopped, or
-  /// has ended, stays as it is.
+  /// Marks a job as being stopped, or as stopped if it has not begun. One that is being stopped gets a shorter grace
+  /// period, and not a longer one; one that has ended stays as it is.
   public func stop(_ id: String, _ reason: JobReason, graceSeconds: Int) async throws -> Job {
     try await write { database in
       var job = try database.job(id)
@@ -155,12 +155,11 @@ extension ControlDatabase {
         job.graceSeconds = graceSeconds
         try database.change(&job, to: .stopping, reason)
       case .stopping where reason == .requested && job.isQueuedAgain:
-        // It was to be queued again; now it is not.
-        job.reason = reason
+        job.graceSeconds = graceSeconds
+        try database.change(&job, to: .stopping, reason)
+      case .stopping where reason == .requested && graceSeconds < job.graceSeconds:
         job.graceSeconds = graceSeconds
         try database.store(job)
-        try database.append(
-          event: .job, subject: id, from: job.state.rawValue, to: job.state.rawValue, reason: reason.rawValue)
       case .stopping, .succeeded, .failed, .stopped, .timedOut, .outOfMemory, .lost: break
       }
       return job
@@ -192,6 +191,11 @@ extension ControlDatabase {
       let isPreempted = job.state == .stopping && job.reason == .preempted
       if job.state == .stopping && (end.state != .lost || isPreempted) {
         (end.state, end.reason) = (job.reason == .timeLimit ? .timedOut : .stopped, job.reason)
+      }
+      let transition = JobTransition(
+        from: try database.attempt(attempt.number, of: attempt.job).state, to: end.state, reason: end.reason)
+      guard JobTransition.ofAttempts.contains(transition) else {
+        throw IllegalTransition(job: job.id, transition: transition)
       }
       try database.execute(
         sql: "UPDATE attempt SET state = ?, reason = ?, exitCode = ?, endedAt = ? WHERE job = ? AND number = ?",
@@ -299,7 +303,7 @@ extension Database {
   /// Changes a job's state, if that is legal, and tells it.
   fileprivate func change(_ job: inout Job, to state: JobState, _ reason: JobReason) throws {
     let transition = JobTransition(from: job.state, to: state, reason: reason)
-    guard transition.isLegal else { throw IllegalTransition(job: job.id, transition: transition) }
+    guard JobTransition.all.contains(transition) else { throw IllegalTransition(job: job.id, transition: transition) }
     job.state = state
     job.reason = reason
     try store(job)

@@ -55,9 +55,8 @@ struct GroupFiles: Sendable {
     calls=/run/cairn/calls/$1
     if [ ! -d "$calls" ]; then echo "launch: there is no replica $1" >&2; exit 255; fi
     shift
-    # Nobody waits in a replica that has a command of its own, as mpirun's: on the host's network it does not know itself
-    # by the name that it has here.
-    if [ "$(readlink -f "$calls")" = "/run/cairn/calls/rank-$CAIRN_NODE_RANK" ]; then exec sh -c "$*"; fi
+    # mpirun may not know this replica by that name, and here nobody may wait for calls.
+    if [ "$calls" -ef "/run/cairn/calls/rank-$CAIRN_NODE_RANK" ]; then exec sh -c "$*"; fi
     call=$(mktemp -d "$calls/XXXXXXXX") || exit 255
     chmod 777 "$call"
     printf '%s\\n' "$*" >"$call/command"

@@ -1,3 +1,4 @@
+import Glibc
 import Yams
 
 /// A file of the Container Device Interface: what a container gets with a device. Of the specification 0.5.0
@@ -54,6 +55,18 @@ struct CDISpecification: Codable, Hashable {
 }
 
 extension CDISpecification {
+  /// Whether all that it puts into containers is there.
+  var isOfThisHost: Bool {
+    let edits = devices.map(\.containerEdits) + [containerEdits].compactMap { $0 }
+    let paths = edits.flatMap { edit in
+      (edit.mounts ?? []).map(\.hostPath) + (edit.deviceNodes ?? []).map { $0.hostPath ?? $0.path }
+        + (edit.hooks ?? []).map(\.path)
+    }
+    return Set(paths).allSatisfy { access($0, F_OK) == 0 }
+  }
+
+  func has(_ names: [String]) -> Bool { Set(names).isSubset(of: devices.map(\.name)) }
+
   /// The kind under which Cairn hands devices to podman.
   static let ownKind = "cairn.local/gpu"
 

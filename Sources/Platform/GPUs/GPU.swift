@@ -11,6 +11,9 @@ public struct GPU: Hashable, Codable, Sendable {
   /// Device nodes that a container gets for it, where the configuration declares it; nil: it is a real one.
   public var declaredNodes: [String]?
 
+  /// The UUIDs of what can be leased of it: itself, and its MIG instances.
+  public var devices: [String] { [uuid] + instances.map(\.uuid) }
+
   public init(uuid: String, index: Int, name: String, memoryBytes: UInt64) {
     self.uuid = uuid
     self.index = index
@@ -51,13 +54,16 @@ public struct GPUStatus: Hashable, Sendable {
   public let holders: [Holder]
   /// Whether a program that is no job is on it.
   public let isBusyExternally: Bool
+  /// Why it can't be used; nil: it can.
+  public let fault: String?
   /// How it is connected to each of the other GPUs, in the words of `nvidia-smi topo`; empty: nobody knows.
   public let links: [String]
 
-  public init(gpu: GPU, holders: [Holder], isBusyExternally: Bool, links: [String]) {
+  public init(gpu: GPU, holders: [Holder], isBusyExternally: Bool, fault: String?, links: [String]) {
     self.gpu = gpu
     self.holders = holders
     self.isBusyExternally = isBusyExternally
+    self.fault = fault
     self.links = links
   }
 }

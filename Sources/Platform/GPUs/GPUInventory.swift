@@ -20,7 +20,7 @@ public struct GPUInventory: Hashable, Sendable {
   /// Asks `nvidia-smi`; where there is none there are no GPUs.
   /// - Throws: ``GPUInventoryError``
   public static func find() async throws -> GPUInventory {
-    guard await NVIDIASystemManagement.isInstalled else { return [] }
+    guard NVIDIASystemManagement.isInstalled else { return [] }
     var inventory = GPUInventory(
       gpus: try parse(
         await NVIDIASystemManagement.ask([

@@ -9,7 +9,7 @@ public struct GPUUsage: Hashable, Sendable {
   /// Of all GPUs of this host; none where there is no `nvidia-smi` to ask.
   /// - Throws: ``GPUInventoryError``
   public static func read() async throws -> [GPUUsage] {
-    guard await NVIDIASystemManagement.isInstalled else { return [] }
+    guard NVIDIASystemManagement.isInstalled else { return [] }
     return parse(
       try await NVIDIASystemManagement.ask([
         "--query-gpu=uuid,utilization.gpu,memory.used,power.draw", "--format=csv,noheader,nounits",

@@ -4,6 +4,8 @@ public enum WaitCode: String, CaseIterable, Codable, Sendable {
   case gpus
   /// GPUs that programs which are no jobs are on, among others.
   case gpusInUse = "gpus_in_use"
+  /// GPUs that can't be used: there are not enough others.
+  case gpusFaulty = "gpus_faulty"
   case cpus
   case memory
   /// There would be enough for it, but that is kept for a job before it.

@@ -33,12 +33,12 @@ struct Resources: Hashable, Sendable {
 
 extension Scheduler.Host {
   /// This host, with these GPUs.
-  init(_ inventory: GPUInventory, busyExternally: Set<String> = []) {
+  init(_ inventory: GPUInventory, _ conditions: GPUConditions = GPUConditions()) {
     self.init(
       gpus: inventory.gpus.map { gpu in
         HostGPU(
           uuid: gpu.uuid, instances: gpu.instances.map { MIGInstance(uuid: $0.uuid, profile: $0.profile) },
-          isBusyExternally: busyExternally.contains(gpu.uuid))
+          isBusyExternally: conditions.busy.contains(gpu.uuid), isFaulty: conditions.faults[gpu.uuid] != nil)
       }, closeness: inventory.closeness, milliCPUs: max(sysconf(Int32(_SC_NPROCESSORS_ONLN)), 1) * 1000,
       memoryBytes: max(sysconf(Int32(_SC_PHYS_PAGES)), 0) * sysconf(Int32(_SC_PAGESIZE)))
   }

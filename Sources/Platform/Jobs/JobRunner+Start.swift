@@ -89,7 +89,7 @@ extension JobRunner {
       try await podman.start(
         ContainerSpecification(
           job: job, attempt: attempt, image: image, environment: environment, files: files, mount: storage.mount,
-          gpus: try devices.names(of: attempt.gpus), overlay: overlay,
+          gpus: try await devices.names(of: attempt.gpus), overlay: overlay,
           masked: configuration.maskedPaths + [configuration.directory], secrets: secrets))
     }
   }

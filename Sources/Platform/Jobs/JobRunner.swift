@@ -137,9 +137,35 @@ struct JobRunner: Sendable {
       job = try await waitForCheckpoint(of: job)
     }
     try await podman.signal(attempt.container, SIGTERM)
-    try await Task.sleep(for: .seconds(job.graceSeconds))
+    try await waitForGrace(of: job)
     try await podman.signal(attempt.container, SIGKILL)
     return nil
+  }
+
+  /// Returns when a job's grace period is over, which somebody may shorten meanwhile.
+  private func waitForGrace(of job: Job) async throws {
+    let begin = ContinuousClock.now
+    var seconds = job.graceSeconds
+    while true {
+      let shorter = try await withThrowingTaskGroup(of: Int?.self) { group in
+        group.addTask { [seconds] in
+          try await Task.sleep(until: begin + .seconds(seconds))
+          return nil
+        }
+        group.addTask { [seconds] in
+          for await _ in database.watchChanges() {
+            let now = try await database.job(job.id).graceSeconds
+            if now < seconds { return now }
+          }
+          throw CancellationError()
+        }
+        defer { group.cancelAll() }
+        guard let first = try await group.next() else { throw CancellationError() }
+        return first
+      }
+      guard let shorter else { return }
+      seconds = shorter
+    }
   }
 
   /// Gives a preempted job time to write a checkpoint, unless somebody wants it to end for good. When its container

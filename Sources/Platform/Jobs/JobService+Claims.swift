@@ -57,7 +57,7 @@ extension JobService {
       guard let claim = try await database.claim(id) else {
         throw ControlError(.conflict, subject: id, "what \(id) waited for was given up meanwhile")
       }
-      if let devices = claim.devices { return try runner.devices.names(of: devices) }
+      if let devices = claim.devices { return try await runner.devices.names(of: devices) }
       // What is decided anew is announced to nobody: only that something was granted is.
       if let sentence = waits(of: [id])[id]?.sentence, sentence != told {
         try await waiting(sentence)

@@ -2,6 +2,7 @@ import ControlDatabase
 public import GPUs
 public import JobStates
 import Linux
+import Logging
 public import Scheduler
 
 /// What a queued job waits for.
@@ -35,7 +36,7 @@ extension JobService {
       }
       attempts += begun
     }
-    if waits.values.contains(where: { $0.code == .gpusInUse }) { lookAgainAtGPUs() }
+    if waits.values.contains(where: { $0.code == .gpusInUse || $0.code == .gpusFaulty }) { lookAgainAtGPUs() }
     return attempts
   }
 
@@ -47,17 +48,38 @@ extension JobService {
 
   private func decide(_ queue: [Job], _ claims: [Claim]) async throws -> SchedulerDecision {
     var input = try await schedulerInput(queue, claims)
-    let decision = schedule(input)
-    // Who else is on the GPUs is asked only where it makes a difference: it takes a moment.
-    let handsOutGPUs = decision.starts.joined().contains { !$0.slots.isEmpty }
-    guard inventory.isReal, handsOutGPUs || !busyExternally.isEmpty else { return decision }
+    var decision = schedule(input)
+    guard inventory.isReal else { return decision }
+    // Who else is on GPUs, and whether they are well, is asked of those that would be handed out, and now and then of
+    // those that can't be: it takes a moment.
     let leased = Set(input.running.flatMap(\.slots).map(\.device))
-    let ours = inventory.gpus.filter { gpu in
-      leased.contains(gpu.uuid) || gpu.instances.contains { leased.contains($0.uuid) }
+    let ours = Set(inventory.gpus.filter { gpu in gpu.devices.contains { leased.contains($0) } }.map(\.uuid))
+    let isDue = gpusSeenAt.map { $0 + Self.lookAgainAfter <= .now } ?? true
+    var unseen = isDue ? gpuConditions.busy.union(gpuConditions.faults.keys) : []
+    var seen: Set<String> = []
+    if isDue { gpusSeenAt = .now }
+    while true {
+      let starting = Set(decision.starts.joined().flatMap(\.slots).map(\.device))
+      unseen.formUnion(inventory.gpus.filter { gpu in gpu.devices.contains { starting.contains($0) } }.map(\.uuid))
+      unseen.subtract(seen)
+      if unseen.isEmpty { return decision }
+      await look(at: unseen, ours: ours)
+      seen.formUnion(unseen)
+      input.host = Host(inventory, gpuConditions)
+      decision = schedule(input)
     }
-    busyExternally = try await GPUProcesses.busyGPUs().subtracting(ours.map(\.uuid))
-    input.host = Host(inventory, busyExternally: busyExternally)
-    return schedule(input)
+  }
+
+  /// - Parameter ours: GPUs that jobs are on.
+  private func look(at gpus: Set<String>, ours: Set<String>) async {
+    let found = await GPUConditions.look(at: gpus)
+    gpuConditions.busy = gpuConditions.busy.subtracting(gpus).union(found.busy).subtracting(ours)
+    for gpu in gpus.sorted() {
+      let (old, new) = (gpuConditions.faults[gpu], found.faults[gpu])
+      if let new, new != old { logger.error("GPU \(gpu) is handed out no more: \(new)") }
+      if old != nil, new == nil { logger.notice("GPU \(gpu) is well again, and handed out") }
+      gpuConditions.faults[gpu] = new
+    }
   }
 
   private func schedulerInput(_ queue: [Job], _ claims: [Claim]) async throws -> SchedulerInput {
@@ -73,7 +95,7 @@ extension JobService {
     }
     waiting += claims.compactMap { WaitingJob($0) }
     return SchedulerInput(
-      host: Host(inventory, busyExternally: busyExternally), running: holders + claims.compactMap { RunningJob($0) },
+      host: Host(inventory, gpuConditions), running: holders + claims.compactMap { RunningJob($0) },
       queue: waiting, projects: accounts, now: now)
   }
 
@@ -100,12 +122,15 @@ extension JobService {
     return members.filter(\.value.isStarted).mapValues(\.count)
   }
 
-  /// No event tells when a program that is no job leaves a GPU.
+  private static let lookAgainAfter = Duration.seconds(10)
+
+  /// No event tells when a program that is no job leaves a GPU, or when one is well again.
   private func lookAgainAtGPUs() {
     guard gpuReminder == nil else { return }
     gpuReminder = Task {
-      try await Task.sleep(for: .seconds(10))
+      try await Task.sleep(for: Self.lookAgainAfter)
       gpuReminder = nil
+      gpusSeenAt = nil
       database.announceChange()
     }
   }
@@ -134,9 +159,15 @@ extension JobService {
   public func gpuStatus() async throws -> [GPUStatus] {
     let leases = try await database.gpuLeases()
     let claims = try await database.claims()
-    if inventory.isReal, leases.isEmpty, claims.isEmpty { busyExternally = try await GPUProcesses.busyGPUs() }
+    if inventory.isReal {
+      let leased = Set(leases.map(\.gpu) + claims.flatMap { $0.devices ?? [] })
+      let ours = inventory.gpus.filter { gpu in gpu.devices.contains { leased.contains($0) } }
+      let before = gpuConditions
+      await look(at: Set(inventory.gpus.map(\.uuid)), ours: Set(ours.map(\.uuid)))
+      if gpuConditions != before { database.announceChange() }
+    }
     return inventory.gpus.enumerated().map { index, gpu in
-      let devices = Set([gpu.uuid] + gpu.instances.map(\.uuid))
+      let devices = Set(gpu.devices)
       let held = Dictionary(grouping: leases.filter { devices.contains($0.gpu) }, by: \.job)
       var holders = held.sorted { $0.key < $1.key }.map { job, slots in
         GPUStatus.Holder(
@@ -148,7 +179,8 @@ extension JobService {
         holders.append(GPUStatus.Holder(job: claim.id, part: nil))
       }
       return GPUStatus(
-        gpu: gpu, holders: holders, isBusyExternally: busyExternally.contains(gpu.uuid) && holders.isEmpty,
+        gpu: gpu, holders: holders, isBusyExternally: gpuConditions.busy.contains(gpu.uuid) && holders.isEmpty,
+        fault: gpuConditions.faults[gpu.uuid],
         links: inventory.links.isEmpty ? [] : inventory.links[index])
     }
   }

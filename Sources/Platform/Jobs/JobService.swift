@@ -58,9 +58,13 @@ public actor JobService {
   var begunHere: Set<String> = []
   /// Why the jobs of the queue wait, as it was decided last.
   var waits: [String: WaitReason] = [:]
-  /// GPUs that programs which are no jobs are on, as it was seen last.
-  var busyExternally: Set<String> = []
+  /// GPUs that can't be handed out because of programs that are no jobs, or of faults, as it was seen last.
+  var gpuConditions = GPUConditions()
+  /// When that was; nil: it is to be seen anew.
+  var gpusSeenAt: ContinuousClock.Instant?
   var gpuReminder: Task<Void, any Error>?
+  /// By job.
+  var latestUsage: [String: UsageSample] = [:]
   var snapshotUsers: [@Sendable () async throws -> Set<UInt32>] = []
 
   public init(
@@ -254,7 +258,7 @@ public actor JobService {
   }
 
   /// Stops a job: SIGTERM, and SIGKILL after `grace` seconds. Returns at once; ``wait(for:)`` tells the end.
-  /// A job that is stopping or has ended stays as it is.
+  /// For a job that is stopping already it can only shorten the grace; one that has ended stays as it is.
   public nonisolated func stop(_ job: String, grace: Int = 30) async throws -> Job {
     guard (0...86_400).contains(grace) else {
       throw ControlError(.invalid, subject: job, "a grace period is 0 to 86400 seconds")

@@ -22,6 +22,13 @@ public struct UsageSample: Hashable, Codable, Sendable {
   public var readBytes: UInt64?
   public var writtenBytes: UInt64?
   public var gpus: [GPU]?
+
+  /// How many processors' whole time was used since an earlier sample; nil: it is none of the same attempt, or not an
+  /// earlier one.
+  public func processorShare(since last: UsageSample) -> Double? {
+    guard time > last.time, processorNanoseconds >= last.processorNanoseconds else { return nil }
+    return Double(processorNanoseconds - last.processorNanoseconds) / Double(time - last.time)
+  }
 }
 
 /// An attempt's samples in a file, one JSON object a line. However long the attempt runs there are at most ``limit``:

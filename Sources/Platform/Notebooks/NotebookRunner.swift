@@ -1,6 +1,4 @@
-import Containers
 import ControlDatabase
-import GPUs
 import JobStates
 import Jobs
 import Linux
@@ -22,7 +20,6 @@ struct NotebookRunner: Sendable {
 
   let database: ControlDatabase
   let jobs: JobService
-  let podman: Podman
   let storage: any NotebookStorage
   let servers: NotebookServers
   let logger: Logger
@@ -99,7 +96,7 @@ struct NotebookRunner: Sendable {
     var watch = IdleWatch(
       startedAt: notebook.startedAt ?? nanosecondsNow(), now: nanosecondsNow(), idleSeconds: request.idleSeconds,
       lifetimeSeconds: request.lifetimeSeconds)
-    var meter = try await UsageMeter(notebook, database, podman)
+    var meter = UsageMeter(notebook, jobs)
     let shortest = [request.idleSeconds, request.lifetimeSeconds].compactMap { $0 }.min() ?? Self.longestInterval * 10
     let interval = Int64(min(max(shortest / 10, 1), Self.longestInterval)) * 1_000_000_000
     var next = nanosecondsNow() + interval
@@ -181,36 +178,21 @@ struct NotebookRunner: Sendable {
 
 /// What a notebook's container takes of the host.
 private struct UsageMeter {
-  private let container: String?
-  private let gpus: [String]
-  private let podman: Podman
-  private var pid: Int32 = 0
-  private var last: (nanoseconds: UInt64, time: ContinuousClock.Instant)?
+  private let job: String?
+  private let jobs: JobService
+  private var last: UsageSample?
 
-  init(_ notebook: Notebook, _ database: ControlDatabase, _ podman: Podman) async throws {
-    self.podman = podman
-    let attempt = if let job = notebook.job { try await database.attempts(of: job).last } else { Attempt?.none }
-    container = attempt?.container
-    gpus = attempt?.gpus ?? []
+  init(_ notebook: Notebook, _ jobs: JobService) {
+    job = notebook.job
+    self.jobs = jobs
   }
 
   mutating func observe(server: JupyterActivity?) async -> IdleWatch.Observation {
-    IdleWatch.Observation(
-      time: nanosecondsNow(), server: server, processorShare: await processorShare(), gpuPercent: await gpuPercent())
-  }
-
-  private mutating func processorShare() async -> Double? {
-    guard let container else { return nil }
-    if pid == 0 { pid = (try? await podman.status(of: container)?.pid) ?? 0 }
-    guard pid > 0, let usage = ContainerUsage.read(pid: pid) else { return nil }
-    let now = ContinuousClock.now
-    defer { last = (usage.processorNanoseconds, now) }
-    guard let last, usage.processorNanoseconds >= last.nanoseconds else { return nil }
-    return Double(usage.processorNanoseconds - last.nanoseconds) / 1e9 / ((now - last.time) / .seconds(1))
-  }
-
-  private func gpuPercent() async -> Double? {
-    guard !gpus.isEmpty, let usage = try? await GPUUsage.read() else { return nil }
-    return usage.filter { gpus.contains($0.uuid) }.compactMap(\.utilizationPercent).max()
+    let sample: UsageSample? = if let job { await jobs.latestUsage(of: job) } else { nil }
+    defer { last = sample ?? last }
+    return IdleWatch.Observation(
+      time: nanosecondsNow(), server: server,
+      processorShare: last.flatMap { last in sample?.processorShare(since: last) },
+      gpuPercent: sample?.gpus?.compactMap(\.utilizationPercent).max())
   }
 }

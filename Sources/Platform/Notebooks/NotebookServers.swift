@@ -56,8 +56,8 @@ struct NotebookServers: Sendable {
         request.python, "\(ServerDirectory.mountPoint)/\(ServerDirectory.program)", Self.prefix(of: notebook.id),
       ],
       environment: request.environment, gpus: request.gpus, cpus: request.cpus, memoryBytes: request.memoryBytes,
-      // The volumes are root's, and images of Jupyter often have another user.
-      user: request.image == JobRequest.hostImage ? nil : "root")
+      // The volumes are root's, and images of Jupyter often have another user. By its number, for images that name none.
+      user: request.image == JobRequest.hostImage ? nil : "0")
     let volumes = NotebookVolumes(notebook: notebook.id)
     wanted.secrets = request.secrets
     wanted.serves = ServedSubject(.notebook, notebook.id)

@@ -1,4 +1,3 @@
-public import Containers
 public import ControlDatabase
 public import Jobs
 public import Logging
@@ -16,7 +15,7 @@ public actor NotebookService {
 
   /// - Parameter directory: for the sockets of servers; see ``ServerDirectory``.
   public init(
-    directory: String, passes: AccessPasses, database: ControlDatabase, jobs: JobService, podman: Podman,
+    directory: String, passes: AccessPasses, database: ControlDatabase, jobs: JobService,
     storage: any NotebookStorage, logger: Logger
   ) {
     self.database = database
@@ -24,7 +23,7 @@ public actor NotebookService {
     self.logger = logger
     servers = NotebookServers(directory: directory, passes: passes)
     runner = NotebookRunner(
-      database: database, jobs: jobs, podman: podman, storage: storage, servers: servers, logger: logger)
+      database: database, jobs: jobs, storage: storage, servers: servers, logger: logger)
   }
 
   /// Picks up what an earlier daemon left, then looks after notebooks until it is cancelled. Their containers outlive it.

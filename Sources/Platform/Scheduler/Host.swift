@@ -17,11 +17,16 @@ public struct HostGPU: Hashable, Sendable {
   public var instances: [MIGInstance]
   /// Whether a program that is no job is on it.
   public var isBusyExternally: Bool
+  /// Whether it can't be used: whatever ends, nobody gets it.
+  public var isFaulty: Bool
 
-  public init(uuid: String, instances: [MIGInstance] = [], isBusyExternally: Bool = false) {
+  public init(
+    uuid: String, instances: [MIGInstance] = [], isBusyExternally: Bool = false, isFaulty: Bool = false
+  ) {
     self.uuid = uuid
     self.instances = Array(instances.prefix(64))
     self.isBusyExternally = isBusyExternally
+    self.isFaulty = isFaulty
   }
 }
 

@@ -37,6 +37,7 @@ extension Pool {
   private func shortage(_ resource: Shortage.Resource, needed: Int, free: Int) -> Shortage {
     let isGPU = resource != .cpus && resource != .memory
     return Shortage(
-      resource: resource, needed: needed, free: free, external: isGPU ? uses.count { $0 == .external } : 0)
+      resource: resource, needed: needed, free: free, external: isGPU ? uses.count { $0 == .external } : 0,
+      faulty: isGPU ? uses.count { $0 == .faulty } : 0)
   }
 }

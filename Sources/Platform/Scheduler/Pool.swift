@@ -12,6 +12,8 @@ struct Pool: Sendable {
     case instances(taken: UInt64)
     /// By a program that is no job.
     case external
+    /// By nobody: it can't be used.
+    case faulty
   }
 
   let host: Host
@@ -24,7 +26,8 @@ struct Pool: Sendable {
   init(_ host: Host) {
     self.host = host
     uses = host.gpus.map { gpu in
-      gpu.isBusyExternally ? .external : gpu.instances.isEmpty ? .free : .instances(taken: 0)
+      if gpu.isFaulty { return .faulty }
+      return gpu.isBusyExternally ? .external : gpu.instances.isEmpty ? .free : .instances(taken: 0)
     }
     milliCPUs = host.milliCPUs
     memoryBytes = host.memoryBytes
@@ -57,6 +60,8 @@ struct Pool: Sendable {
     // A device that the host has no more is nobody's.
     guard let place = host.devices[slot.device] else { return }
     let before = uses[place.gpu]
+    // Who is on it still is no reason to hand it out after.
+    if before == .faulty { return }
     uses[place.gpu] = Self.use(before, slot, instance: place.instance, taken: taken)
     freeGPUs += (uses[place.gpu] == .free ? 1 : 0) - (before == .free ? 1 : 0)
   }
@@ -73,7 +78,7 @@ struct Pool: Sendable {
       let mask = taken ? mask | bit : mask & ~bit
       return mask == 0 ? .free : .shards(of: of, taken: mask)
     case .free, .external: return taken ? .shards(of: slot.shards, taken: bit) : use
-    case .whole, .instances: return use
+    case .whole, .instances, .faulty: return use
     }
   }
 

@@ -26,6 +26,7 @@ extension WaitReason {
       return "waits for the rest of its group: \(present) of \(members) jobs are in the queue"
     case .dependency(let job): return "waits for job \(job) to end"
     case .delay(let until): return "waits before its next attempt, which begins \(Self.time(until, now: now))"
+    case .never(let shortage) where shortage.faulty > 0: return "waits for \(shortage.sentence)"
     case .never(let shortage):
       return "waits for \(shortage.sentence); this host has no more, whatever ends"
     }
@@ -72,6 +73,7 @@ extension Shortage {
     if external > 0 {
       text += "; another program is on \(WaitReason.count(external, "GPU"))"
     }
+    if faulty > 0 { text += "; \(WaitReason.count(faulty, "GPU")) can't be used, see cairn gpu ls" }
     return text
   }
 }

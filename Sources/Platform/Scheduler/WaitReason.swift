@@ -15,6 +15,8 @@ public struct Shortage: Hashable, Sendable {
   public var free: Int
   /// GPUs that programs which are no jobs are on.
   public var external: Int
+  /// GPUs that can't be used.
+  public var faulty = 0
 }
 
 /// Why a job has not started.
@@ -59,7 +61,7 @@ public enum WaitReason: Hashable, Sendable {
     case .group: .group
     case .dependency: .dependency
     case .delay: .delay
-    case .never: .never
+    case .never(let shortage): shortage.faulty > 0 ? .gpusFaulty : .never
     }
   }
 }

@@ -59,11 +59,12 @@ import Testing
             for number in range(3): os.dup2(terminal, number)
             os.execv(sys.argv[1], [sys.argv[1], 'job', 'exec', '--tty', 'host', '--', 'sh'])
         output = b''
-        def expect(text):
+        def expect(text, asking=b''):
             global output
             deadline = time.time() + 30
             while text not in output:
                 if time.time() > deadline: sys.exit(f'waited in vain for {text}: {output}')
+                if asking: type(asking)
                 if select.select([control], [], [], 0.1)[0]: output += os.read(control, 65536)
             output = output[output.index(text) + len(text):]
         def type(text): os.write(control, text)
@@ -72,9 +73,11 @@ import Testing
         assert termios.tcgetattr(terminal)[3] & (termios.ECHO | termios.ICANON) == 0, 'the terminal is not raw'
         type(b'tty; stty size\r'); expect(b'/dev/pts/'); expect(b'31 101\r\n')
         type(b"trap 'stty size' WINCH; echo \"tr\"apped\r"); expect(b'trapped\r\n')
-        resize(41, 121); type(b'\r'); expect(b'41 121\r\n')
+        # A shell that waits for a line attends to the signal after it.
+        resize(41, 121); expect(b'41 121\r\n', asking=b'\r')
         # A key that is a signal reaches the command, and not this program's client.
-        type(b'sleep 1000\r'); time.sleep(1); type(b'\x03'); type(b'echo "a"live\r'); expect(b'alive\r\n')
+        type(b'echo "sl"eeps; sleep 1000\r'); expect(b'sleeps\r\n'); time.sleep(1)
+        type(b'\x03'); type(b'echo "a"live\r'); expect(b'alive\r\n')
         type(b'exit 9\r')
         _, status = os.waitpid(pid, 0)
         assert os.waitstatus_to_exitcode(status) == 9, status

@@ -109,6 +109,10 @@ import Testing
       #expect(Date().timeIntervalSince(before) < 5)
       #expect(outcome.complaint.contains("left to itself"))
       #expect(try cairn.state(of: "stubborn") == "stopping")
+      // It has its 30 seconds, unless somebody wants it to end sooner.
+      let stopped = try cairn.cairn("job", "stop", "--grace", "0s", "--wait", "stubborn")
+      #expect(stopped.output.hasSuffix(" stopped\n"), "\(stopped)")
+      #expect(Date().timeIntervalSince(before) < 20)
     }
   }
 

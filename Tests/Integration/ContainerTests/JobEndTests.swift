@@ -34,6 +34,19 @@ struct JobEndTests {
     }
   }
 
+  @Test func `a job that was given long to end is killed sooner when somebody asks for that`() async throws {
+    try await withWorkbench { bench in
+      let job = try await bench.submit("trap '' TERM; echo up; while :; do sleep 0.05; done")
+      try await bench.waitForLine("up", of: job)
+      _ = try await bench.jobs.stop(job.id, grace: 3600)
+      _ = try await bench.jobs.stop(job.id, grace: 7200)
+      #expect(try await bench.database.job(job.id).graceSeconds == 3600)
+      _ = try await bench.jobs.stop(job.id, grace: 0)
+      let end = try await bench.jobs.wait(for: job.id)
+      #expect(end.state == .stopped && end.exitCode == 137, "\(end)")
+    }
+  }
+
   @Test func `a job is stopped when its time is up`() async throws {
     try await withWorkbench { bench in
       let job = try await bench.run("echo begun; sleep 600") { $0.timeoutSeconds = 1 }

@@ -4,6 +4,7 @@ import FoundationEssentials
 import Glibc
 import JobStates
 import Jobs
+import Synchronization
 import Testing
 
 /// The control plane, podman, the monitor or the container ends at every step: no job is lost, run twice or stuck.
@@ -12,75 +13,167 @@ struct ReattachTests {
   /// Tells each time that it runs, and waits for long enough that the runner's steps lie before its end.
   private static let script = "echo begun; echo x >> /artifacts/runs; sleep 0.5; echo done; echo late >&2; exit 3"
 
-  @Test(arguments: JobStep.allCases)
-  func `a control plane that ends after any step is followed by one that goes on`(step: JobStep) async throws {
-    let job: Job
-    let directory: String
-    do {
-      let (stops, stop) = AsyncStream.makeStream(of: Void.self)
-      let first = try await Workbench { reached in
-        guard reached == step else { return }
-        stop.yield()
-        // Until the daemon's end.
-        try await Task.sleep(for: .seconds(3600))
+  /// Carries all of these out, some at a time: most of each is waiting.
+  private func forEach<Case: Sendable>(
+    _ cases: some Sequence<Case>, _ body: @escaping @Sendable (Case) async throws -> Void
+  ) async {
+    await withTaskGroup(of: Void.self) { group in
+      for (number, one) in cases.enumerated() {
+        if number >= 4 { await group.next() }
+        group.addTask {
+          do { try await body(one) } catch { Issue.record("\(one): \(error)") }
+        }
       }
-      directory = first.directory
-      job = try await first.submit(Self.script) { $0.secrets = nil }
-      for await _ in stops { break }
-      await first.leave()
     }
-    try await withWorkbench(at: directory) { second in try await second.expectOneRun(of: job) }
   }
 
-  @Test(arguments: JobStep.allCases)
-  func `a host that restarts after any step leaves jobs that run once or are lost`(step: JobStep) async throws {
-    let job: Job
-    let directory: String
-    do {
-      let (stops, stop) = AsyncStream.makeStream(of: Void.self)
-      let first = try await Workbench(bootID: "the first") { reached in
-        guard reached == step else { return }
-        stop.yield()
-        try await Task.sleep(for: .seconds(3600))
-      }
-      directory = first.directory
-      // What had begun runs no further than the restart.
-      job = try await first.submit("echo x >> /artifacts/runs; sleep 1000")
-      if ![.containerEnded, .runsClosed, .artifactsSealed, .recorded, .cleaned].contains(step) {
-        for await _ in stops { break }
-      } else {
-        try await first.waitUntilRunning(job)
-      }
-      await first.leave()
-      try await first.crash(job)
+  /// Submits a job to a control plane that ends after this step of it.
+  /// - Returns: its directory, from which another can go on.
+  @discardableResult
+  private func begin(
+    _ script: String, until step: JobStep, bootID: String = Containers.bootID(),
+    _ body: (Workbench, Job) async throws -> Void = { _, _ in }
+  ) async throws -> (directory: String, job: Job) {
+    let (stops, stop) = AsyncStream.makeStream(of: Void.self)
+    let bench = try await Workbench(bootID: bootID) { reached in
+      guard reached == step else { return }
+      stop.yield()
+      // Until the daemon's end.
+      try await Task.sleep(for: .seconds(3600))
     }
-    try await withWorkbench(at: directory, bootID: "the second") { second in
-      if [.begun, .volumesMade, .rootMade, .secretsMade].contains(step) {
-        try await second.waitUntilRunning(job)
-        _ = try await second.jobs.stop(job.id, grace: 0)
-        #expect(try await second.jobs.wait(for: job.id).state == .stopped)
+    // Failures name it.
+    let job = try await bench.submit(script) { $0.name = step.rawValue }
+    for await _ in stops { break }
+    await bench.leave()
+    try await body(bench, job)
+    return (bench.directory, job)
+  }
+
+  @Test func `a control plane that ends after any step is followed by one that goes on`() async {
+    await forEach(JobStep.allCases) { step in
+      let (directory, job) = try await begin(Self.script, until: step)
+      try await withWorkbench(at: directory) { second in try await second.expectOneRun(of: job) }
+    }
+  }
+
+  @Test func `a host that restarts after any step leaves jobs that run once or are lost`() async {
+    await forEach(JobStep.allCases) { step in
+      // What had begun runs no further than the restart: a job that goes on for long has not come to the later steps.
+      let reachable = [.containerEnded, .runsClosed, .artifactsSealed, .recorded, .cleaned].contains(step)
+      let (directory, job) = try await begin(
+        "echo x >> /artifacts/runs; sleep 1000", until: reachable ? .running : step, bootID: "the first"
+      ) { first, job in try await first.crash(job) }
+      try await withWorkbench(at: directory, bootID: "the second") { second in
+        if [.begun, .volumesMade, .rootMade, .secretsMade].contains(step) {
+          try await second.waitUntilRunning(job)
+          _ = try await second.jobs.stop(job.id, grace: 0)
+          #expect(try await second.jobs.wait(for: job.id).state == .stopped)
+        } else {
+          let end = try await second.jobs.wait(for: job.id)
+          #expect(end.state == .lost && end.reason == .hostRestarted, "\(end)")
+        }
+        #expect(try second.runs(of: job) <= 1)
+        try await second.expectNothingLeft(of: job)
+      }
+    }
+  }
+
+  /// A job that writes nothing once it is watched by nobody, which would end it.
+  private static let silentScript = "echo x >> /artifacts/runs; sleep 2; exit 3"
+
+  @Test(arguments: ["conmon", "init"])
+  func `a monitor or first process that is killed after any step leaves its job neither stuck nor run twice`(
+    victim: String
+  ) async {
+    await forEach(JobStep.allCases) { step in
+      let killed = Mutex(false)
+      let bench = Mutex<Workbench?>(nil)
+      let one = try await Workbench { reached in
+        guard reached == step, let bench = bench.withLock({ $0 }), let job = try await bench.jobs.list().first else {
+          return
+        }
+        let isKilled = try await bench.end(victim, of: job)
+        killed.withLock { $0 = isKilled }
+      }
+      bench.withLock { $0 = one }
+      let job = try await one.submit(Self.silentScript) { $0.name = step.rawValue }
+      let end = try await one.jobs.wait(for: job.id)
+      if victim == "init", killed.withLock({ $0 }) {
+        #expect(end.state == .failed && end.exitCode == 137 && end.reason == .signal, "\(end)")
       } else {
+        #expect(end.state == .failed && end.exitCode == 3 && end.attempt == 1, "\(end)")
+      }
+      #expect(try one.runs(of: job) <= 1)
+      // While its container runs there is something to kill.
+      #expect(killed.withLock { $0 } == [.containerStarted, .running].contains(step), "\(step)")
+      try await one.expectNothingLeft(of: job)
+      bench.withLock { $0 = nil }
+      try await one.close()
+    }
+  }
+
+  @Test(arguments: ["conmon", "init"])
+  func `a monitor or first process that is killed after any step, and the control plane with it, makes no job stuck`(
+    victim: String
+  ) async {
+    await forEach(JobStep.allCases) { step in
+      let (directory, job) = try await begin(Self.silentScript, until: step) { first, job in
+        _ = try await first.end(victim, of: job)
+      }
+      try await withWorkbench(at: directory) { second in
         let end = try await second.jobs.wait(for: job.id)
-        #expect(end.state == .lost && end.reason == .hostRestarted, "\(end)")
+        switch (end.state, end.exitCode) {
+        case (.failed, 3): break
+        // The first process of a container that was running, or one of which nobody can say how it ended.
+        case (.failed, 137): #expect(victim == "init", "\(end)")
+        case (.lost, nil): #expect(victim == "conmon" && [.containerStarted, .running].contains(step), "\(end)")
+        default: Issue.record("\(victim) after \(step): \(end)")
+        }
+        #expect(end.attempt == 1)
+        #expect(try second.runs(of: job) <= 1)
+        try await second.expectNothingLeft(of: job)
       }
-      #expect(try second.runs(of: job) <= 1)
-      try await second.expectNothingLeft(of: job)
     }
   }
 
-  @Test(arguments: 0..<16)
-  func `podman is killed in the middle of starting a job, which runs once all the same`(moment: Int) async throws {
-    try await withWorkbench { bench in
-      let job = try await bench.submit(Self.script)
-      for await _ in bench.database.watchChanges() {
-        if try await bench.database.job(job.id).state != .queued { break }
+  /// From before podman is called to after it has returned; each run finds other moments.
+  private static func delay(_ moment: Int) -> Duration { .milliseconds(moment * 30 + Int.random(in: 0..<30)) }
+
+  private func waitUntilItStarts(_ job: Job, _ bench: Workbench) async throws {
+    for await _ in bench.database.watchChanges() {
+      if try await bench.database.job(job.id).state != .queued { break }
+    }
+  }
+
+  @Test func `podman is killed in the middle of starting a job, which runs once all the same`() async {
+    await forEach(0..<16) { moment in
+      try await withWorkbench { bench in
+        let job = try await bench.submit(Self.script) { $0.name = "moment-\(moment)" }
+        try await waitUntilItStarts(job, bench)
+        try await Task.sleep(for: Self.delay(moment))
+        killAll("podman", with: "cairn-\(job.id)-1")
+        try await bench.expectOneRun(of: job)
       }
-      // From before it is called to after it has returned; each run finds other moments.
-      let delay = Duration.milliseconds(moment * 30 + Int.random(in: 0..<30))
-      try await Task.sleep(for: delay)
-      let killed = kill("podman", with: "cairn-\(job.id)-1")
-      print("\(killed) podman killed after \(delay)")
-      try await bench.expectOneRun(of: job)
+    }
+  }
+
+  @Test func `the monitor is killed in the middle of starting a job, which is neither stuck nor run twice`() async {
+    await forEach(4..<16) { moment in
+      try await withWorkbench { bench in
+        let job = try await bench.submit(Self.silentScript) { $0.name = "moment-\(moment)" }
+        try await waitUntilItStarts(job, bench)
+        try await Task.sleep(for: Self.delay(moment))
+        killAll("conmon", with: "cairn-\(job.id)-1")
+        let end = try await bench.jobs.wait(for: job.id)
+        switch (end.state, end.exitCode) {
+        // podman tells that it could not start the container, or nobody knows whether its command has begun.
+        case (.failed, 3), (.failed, nil), (.lost, nil): break
+        default: Issue.record("\(end)")
+        }
+        #expect(end.attempt == 1)
+        #expect(try bench.runs(of: job) <= 1)
+        try await bench.expectNothingLeft(of: job)
+      }
     }
   }
 
@@ -92,10 +185,10 @@ struct ReattachTests {
       let killer = Task {
         while !Task.isCancelled {
           try await Task.sleep(for: .milliseconds(Int.random(in: 100..<1500)))
-          for job in jobs { kill("podman", with: "cairn-\(job.id)-1") }
+          for job in jobs { killAll("podman", with: "cairn-\(job.id)-1") }
         }
       }
-      try await Task.sleep(for: .seconds(10))
+      try await Task.sleep(for: .seconds(6))
       killer.cancel()
       _ = await killer.result
       for job in jobs { try await bench.expectOneRun(of: job) }
@@ -215,12 +308,22 @@ extension Workbench {
       """)
   }
 
+  /// Ends the monitor or the first process of a job's container, if there is one and it runs.
+  func end(_ victim: String, of job: Job) async throws -> Bool {
+    let container = "cairn-\(job.id)-1"
+    if victim == "conmon" { return killAll("conmon", with: container) > 0 }
+    guard let status = try await podman.status(of: container), status.phase == .running, status.pid > 0 else {
+      return false
+    }
+    return Glibc.kill(status.pid, SIGKILL) == 0
+  }
+
   /// Ends a job's processes as a power cut would: nobody is told.
   /// - Parameter untilBuried: until the host's first process has waited for them, which may take it seconds.
   func crash(_ job: Job, untilBuried: Bool = false) async throws {
     let container = "cairn-\(job.id)-1"
     let status = try await podman.status(of: container)
-    kill("conmon", with: container)
+    killAll("conmon", with: container)
     if let pid = status?.pid, pid > 0 { Glibc.kill(pid, SIGKILL) }
     _ = try await shell("umount \(directory)/control/overlays/\(container)/root 2>/dev/null || true")
     while let pid = status?.pid, untilBuried ? Glibc.kill(pid, 0) == 0 : HostProcess(pid: pid) != nil {
@@ -231,7 +334,7 @@ extension Workbench {
 
 /// Ends all processes of this program that have this word on their command line, and tells how many they were.
 @discardableResult
-private func kill(_ program: String, with word: String) -> Int {
+private func killAll(_ program: String, with word: String) -> Int {
   let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
   return names.compactMap { Int32($0) }.count { pid in
     let text = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()

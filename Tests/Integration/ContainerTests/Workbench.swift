@@ -143,9 +143,12 @@ final class RememberedTracking: JobTracking {
 
 struct DirectoryStorage: JobStorage {
   let mount: String
+  /// Snapshots of an earlier control plane.
+  private let old: Set<UInt32>
 
   init(mount: String) throws {
     self.mount = mount
+    old = try Self.snapshots(mount)
     for name in ["storage", "workspaces", "artifacts"] { try Self.make("\(mount)/\(name)") }
   }
 
@@ -170,23 +173,18 @@ struct DirectoryStorage: JobStorage {
     try Self.make("\(mount)/artifacts/\(project)/\(job)")
   }
   func sealArtifacts(project: String, job: String) async throws { try Self.make(seal(project, job)) }
+  /// Those that were there before were sent long ago, and the others just now.
   func sentWorkspaces() async throws -> [UInt32: Int64] {
+    let numbers = try Self.snapshots(mount)
+    return Dictionary(uniqueKeysWithValues: numbers.map { ($0, old.contains($0) ? 0 : .max) })
+  }
+
+  private static func snapshots(_ mount: String) throws -> Set<UInt32> {
     let snapshots = "\(mount)/snapshots"
-    guard FileManager.default.fileExists(atPath: snapshots) else { return [:] }
-    var sent: [UInt32: Int64] = [:]
-    for name in try FileManager.default.contentsOfDirectory(atPath: snapshots) {
-      guard let number = UInt32(name) else { continue }
-      let attributes = try FileManager.default.attributesOfItem(atPath: "\(snapshots)/\(name)")
-      let seconds = (attributes[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
-      sent[number] = Int64(seconds * 1e9)
-    }
-    return sent
+    guard FileManager.default.fileExists(atPath: snapshots) else { return [] }
+    return Set(try FileManager.default.contentsOfDirectory(atPath: snapshots).compactMap { UInt32($0) })
   }
-  /// As if it had been sent long ago.
-  func age(_ number: UInt32) throws {
-    try FileManager.default.setAttributes(
-      [.modificationDate: Date(timeIntervalSince1970: 0)], ofItemAtPath: "\(mount)/snapshots/\(number)")
-  }
+
   func removeSentWorkspace(_ number: UInt32) async throws { try Self.remove("\(mount)/snapshots/\(number)") }
   func hasSnapshot(_ number: UInt32) -> Bool { FileManager.default.fileExists(atPath: "\(mount)/snapshots/\(number)") }
   func removeWorkspace(job: String) async throws { try Self.remove("\(mount)/workspaces/\(job)") }

@@ -67,7 +67,9 @@ struct JobRecordTests {
       _ = try await database.attemptRuns(attempt, startedAt: 5, imageDigest: nil)
       #expect(try await database.stop(job.id, .requested, graceSeconds: 3).graceSeconds == 3)
       // The time-out comes too late.
-      #expect(try await database.stop(job.id, .timeLimit, graceSeconds: 9).reason == .requested)
+      #expect(try await database.stop(job.id, .timeLimit, graceSeconds: 1).reason == .requested)
+      #expect(try await database.stop(job.id, .requested, graceSeconds: 9).graceSeconds == 3)
+      #expect(try await database.stop(job.id, .requested, graceSeconds: 2).graceSeconds == 2)
       let end = try await database.endAttempt(
         attempt, AttemptEnd(.failed, .exitCode, exitCode: 3, time: 9), retry: true, artifactsSealed: true)
       #expect(end.state == .stopped && end.reason == .requested && end.exitCode == 3)

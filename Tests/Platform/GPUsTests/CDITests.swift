@@ -34,17 +34,17 @@ struct CDITests {
     GPU(uuid: "GPU-a", index: 0, name: "A", memoryBytes: 0), GPU(uuid: "GPU-b", index: 1, name: "B", memoryBytes: 0),
   ]
 
-  private func inDirectory(_ body: (String) throws -> Void) throws {
+  private func inDirectory(_ body: (String) async throws -> Void) async throws {
     let directory = "/tmp/cairn-cdi.\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
-    try body(directory)
+    try await body(directory)
   }
 
-  private func files(_ directory: String) -> CDIFiles {
+  private func files(_ directory: String, generate: @escaping @Sendable () -> String? = { nil }) -> CDIFiles {
     var inventory = GPUInventory(gpus: gpus)
     inventory.isReal = true
-    return CDIFiles(inventory, instance: "test", directories: [directory])
+    return CDIFiles(inventory, instance: "test", directories: [directory], generate: generate)
   }
 
   private func written(_ directory: String) throws -> String {
@@ -76,33 +76,63 @@ struct CDITests {
     #expect(reduced.devices.map { $0.containerEdits.deviceNodes?[0].path } == ["/dev/x", "/dev/y"])
   }
 
-  @Test func `the file is made when it is needed, and again when its source has changed or it is gone`() throws {
-    try inDirectory { directory in
+  @Test func `the file is made when it is needed, and again when its source has changed or it is gone`() async throws {
+    try await inDirectory { directory in
       let files = files(directory)
-      #expect(throws: CDIError.self) { try files.names(of: ["GPU-a"]) }
+      await #expect(throws: CDIError.self) { try await files.names(of: ["GPU-a"]) }
       try Self.generated.write(toFile: directory + "/nvidia.yaml", atomically: true, encoding: .utf8)
       try "kind: other.com/net\ndevices: {".write(toFile: directory + "/other.yaml", atomically: true, encoding: .utf8)
-      #expect(try files.names(of: ["GPU-b", "GPU-a"]) == ["cairn.local/gpu=GPU-b", "cairn.local/gpu=GPU-a"])
+      #expect(try await files.names(of: ["GPU-b", "GPU-a"]) == ["cairn.local/gpu=GPU-b", "cairn.local/gpu=GPU-a"])
       #expect(try written(directory).contains("/dev/nvidia0"))
 
       let changed = Self.generated.replacing("libcuda.so.1", with: "libcuda.so.550")
       try changed.write(toFile: directory + "/nvidia.yaml", atomically: true, encoding: .utf8)
-      _ = try files.names(of: ["GPU-a"])
+      _ = try await files.names(of: ["GPU-a"])
       #expect(try written(directory).contains("libcuda.so.550"))
 
       try FileManager.default.removeItem(atPath: directory + "/cairn.local-gpu.json")
-      _ = try files.names(of: ["GPU-a"])
+      _ = try await files.names(of: ["GPU-a"])
       #expect(try written(directory).contains("libcuda.so.550"))
-      #expect(throws: CDIError.self) { try files.names(of: ["GPU-c"]) }
+      await #expect(throws: CDIError.self) { try await files.names(of: ["GPU-c"]) }
     }
   }
 
   @Test(arguments: ["kind: nvidia.com/gpu\ndevices: 7", "nvidia.com/ {", "kind: nvidia.com/gpu"])
-  func `a source that can't be read is an error that names it`(text: String) throws {
-    try inDirectory { directory in
+  func `a source that can't be read is an error that names it`(text: String) async throws {
+    try await inDirectory { directory in
       try text.write(toFile: directory + "/nvidia.yaml", atomically: true, encoding: .utf8)
-      let error = #expect(throws: CDIError.self) { try files(directory).names(of: ["GPU-a"]) }
+      let error = await #expect(throws: CDIError.self) { try await files(directory).names(of: ["GPU-a"]) }
       #expect(error?.description.contains("nvidia.yaml") ?? false)
+    }
+  }
+
+  @Test func `what the toolkit generates is used where no file is there, or where its driver is not there any more`()
+    async throws
+  {
+    try await inDirectory { directory in
+      func specification(_ library: String) -> String {
+        """
+        cdiVersion: 0.5.0
+        kind: nvidia.com/gpu
+        devices:
+        - {name: GPU-a, containerEdits: {deviceNodes: [{path: /dev/null}]}}
+        containerEdits: {mounts: [{hostPath: \(library), containerPath: /usr/lib/libcuda.so.1}]}
+        """
+      }
+      let generated = specification("/bin/sh")
+      let files = files(directory) { generated }
+      #expect(try await files.names(of: ["GPU-a"]) == ["cairn.local/gpu=GPU-a"])
+      #expect(try written(directory).contains("/bin/sh"))
+      // A file of the administrator's goes before it.
+      let source = directory + "/nvidia.yaml"
+      try specification("/bin/cat").write(toFile: source, atomically: true, encoding: .utf8)
+      _ = try await files.names(of: ["GPU-a"])
+      #expect(try written(directory).contains("/bin/cat"))
+      // Of a driver that has gone.
+      try specification("/nowhere/libcuda.so.535").write(toFile: source, atomically: true, encoding: .utf8)
+      _ = try await files.names(of: ["GPU-a"])
+      #expect(try written(directory).contains("/bin/sh") && !written(directory).contains("535"))
+      await #expect(throws: CDIError.self) { try await files.names(of: ["GPU-b"]) }
     }
   }
 }

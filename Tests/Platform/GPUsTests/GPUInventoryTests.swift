@@ -71,7 +71,25 @@ struct GPUInventoryTests {
   }
 
   @Test func `the GPUs that programs are on are told`() {
-    #expect(GPUProcesses.parse("GPU-1, 4711\nGPU-1, 4712\nGPU-3, 9\n") == ["GPU-1", "GPU-3"])
-    #expect(GPUProcesses.parse("No running processes found\n") == [])
+    #expect(GPUConditions.parsePrograms("GPU-1, 4711\nGPU-1, 4712\nGPU-3, 9\n") == ["GPU-1", "GPU-3"])
+    #expect(GPUConditions.parsePrograms("No running processes found\n") == [])
+  }
+
+  @Test func `a GPU is faulty when its driver knows it no more, or asks for it to be recovered`() {
+    func report(_ lines: String...) -> String {
+      ([
+        "==============NVSMI LOG==============", "Driver Version                        : 570.1",
+        "GPU 00000000:C1:00.0", "    GPU UUID                          : GPU-1",
+      ] + lines).joined(separator: "\n")
+    }
+    // Of a driver before 560.
+    #expect(GPUConditions.parseFault(report(), of: "GPU-1") == nil)
+    for well in ["None", "N/A"] {
+      #expect(GPUConditions.parseFault(report("    GPU Recovery Action               : \(well)"), of: "GPU-1") == nil)
+    }
+    let fault = GPUConditions.parseFault(report("    GPU Recovery Action               : Reset  "), of: "GPU-1")
+    #expect(fault?.hasSuffix(": Reset") ?? false)
+    #expect(GPUConditions.parseFault(report(), of: "GPU-2") != nil)
+    #expect(GPUConditions.parseFault("No devices were found\n", of: "GPU-1") != nil)
   }
 }

@@ -122,6 +122,17 @@ struct BackfillTests {
       decision.sentence("b")
         == "waits for 1 GPU; 0 free; another program is on 1 GPU; job a must end, which has no time limit")
   }
+
+  @Test func `a faulty GPU is handed out to nobody, also after its job, and blocks nobody`() {
+    let host = Host(
+      gpus: [HostGPU(uuid: "GPU-0", isFaulty: true), HostGPU(uuid: "GPU-1")], milliCPUs: 8000, memoryBytes: 0)
+    let decision = decide(
+      host, running: [running("r", gpus: [0], endsAfter: 1)], [waiting("a", gpus: 2), waiting("b", gpus: 1)])
+    #expect(decision.started == ["b"])
+    #expect(decision.starts.first?.first?.slots == [DeviceSlot(device: "GPU-1")])
+    #expect(decision.code("a") == .gpusFaulty)
+    #expect(decision.sentence("a") == "waits for 2 GPUs; 1 free; 1 GPU can't be used, see cairn gpu ls")
+  }
 }
 
 struct PriorityTests {

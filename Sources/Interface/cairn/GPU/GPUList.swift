@@ -19,10 +19,12 @@ struct GPUList: AsyncParsableCommand {
         gpu.instances.map(\.profile).joined(separator: " "), Self.closest(to: gpu, of: gpus), gpu.uuid)
     }
     Terminal.print(table.text)
+    for gpu in gpus { if let fault = gpu.fault { Terminal.print("GPU \(gpu.index) can't be used: \(fault)") } }
   }
 
   private static func holders(of gpu: GPU) -> String {
     if gpu.busyExternally { return "another program" }
+    if gpu.fault != nil, gpu.holders.isEmpty { return "faulty" }
     return gpu.holders.map { holder in holder.part.map { "\(holder.job) (\($0))" } ?? holder.job }
       .joined(separator: ", ")
   }

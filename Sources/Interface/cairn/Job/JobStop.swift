@@ -4,7 +4,8 @@ import JobStates
 
 struct JobStop: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "stop", abstract: "Stop jobs: SIGTERM, then SIGKILL after the grace period.")
+    commandName: "stop", abstract: "Stop jobs: SIGTERM, then SIGKILL after the grace period.",
+    discussion: "Of a job that is being stopped already it shortens the grace period: --grace 0s ends it now.")
 
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var output: OutputOptions

@@ -17,7 +17,7 @@ import Testing
         name: equipped
         cpus: 0.25
         command: [sh, -c, 'test "$TOKEN" = s3cret-value && test "$(cat /run/secrets/token)" = s3cret-value && \
-        cat /models/base/1/weights; while [ ! -e /storage/go ]; do sleep 0.1; done']
+        cat /models/base/1/weights && echo; while [ ! -e /storage/go ]; do sleep 0.1; done']
         secrets: ["token:TOKEN"]
         secret_files: [token]
         priority: preemptible
@@ -27,8 +27,13 @@ import Testing
         parameters: {a: {values: [1, 2]}}
         """, to: "equipped.yaml")
       let run = try cairn.begin(["experiment", "run", "equipped.yaml"])
-      try cairn.eventually("the first trial has read all", within: 60) { run.outputSoFar.contains("first") }
-      let job = try #require(try cairn.trials("equipped").first?["job"] as? String)
+      var job = ""
+      try cairn.eventually("the first trial has read all", within: 60) {
+        // There is no experiment at first, and no job of it.
+        guard let first = (try? cairn.trials("equipped"))?.first?["job"] as? String else { return false }
+        job = first
+        return try cairn.cairn("job", "logs", job).output == "first\n"
+      }
       let shown = try #require(try cairn.json("job", "show", job)["job"] as? [String: Any])
       #expect(shown["priority"] as? String == "preemptible")
       // The name stands for another version from now on; the sweep's stays what it was.
@@ -42,7 +47,7 @@ import Testing
       try cairn.eventually("the sweep is over", within: 90) { try cairn.experimentState("equipped") == "succeeded" }
       _ = run.finish()
       let jobs = try cairn.trials("equipped").compactMap { $0["job"] as? String }
-      #expect(try jobs.map { try cairn.cairn("job", "logs", $0).output } == ["first", "first"])
+      #expect(try jobs.map { try cairn.cairn("job", "logs", $0).output } == ["first\n", "first\n"])
       try cairn.eventually("the model is free") { try cairn.cairn("model", "rm", "base:1").code == 0 }
     }
   }

@@ -29,8 +29,9 @@ enum JupyterImage {
     # The environment's Python is a link to this one, perhaps by way of others. What is left out is large and needless.
     tar -rf "$directory/image.tar" -C / --exclude="$library/test" --exclude="$library/site-packages" \\
       --exclude="$library/config-*" --exclude=jedi/third_party --exclude=debugpy "$environment" "$library" "$program" \\
-      $(link=$python; while [ -L "$link" ]; do link=$(realpath -s "$(dirname "$link")/$(readlink "$link")" 2>/dev/null) || \\
-        break; echo "$link"; done | grep -v -e "^$environment/" -e "^$program\\$" || true) 2>/dev/null
+      $(link=$python; while [ -L "$link" ]; do
+        case $(readlink "$link") in /*) link=$(readlink "$link");; *) link=$(dirname "$link")/$(readlink "$link");; esac
+        echo "$link"; done | grep -v -e "^$environment/" -e "^$program\\$" || true) 2>/dev/null
     # With the names by which programs ask for them, whatever directory that is a link to.
     { echo /bin/sh; find "$environment" "$library/lib-dynload" -name '*.so*' -print; echo "$program"; } |
       xargs ldd 2>/dev/null | awk '$2 == "=>" && $3 ~ "^/" { print $3 } $1 ~ "^/" && $2 ~ "^\\(" { print $1 }' |
