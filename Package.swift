@@ -374,10 +374,9 @@ let tests: [Target] = [
 
 let benchmarks: [Target] = [
   .executableTarget(
-    name: "cairn-bench", dependencies: ["Chunks", "Linux", "StorageAPI"], path: "Benchmarks/CairnBench",
-    swiftSettings: settings),
+    name: "cairn-bench", dependencies: ["StorageAPI"], path: "Benchmarks/CairnBench", swiftSettings: settings),
   .executableTarget(
-    name: "null-file-system", dependencies: ["CFuse3", "CFuseShim", "CLinux", "Fuse", "Linux"],
+    name: "null-file-system", dependencies: ["CFuse3", "CFuseShim", "CLinux", "Chunks", "Fuse", "Linux"],
     path: "Benchmarks/NullFileSystem", swiftSettings: settings),
   .executableTarget(
     name: "scheduler-bench", dependencies: ["JobStates", "Scheduler"], path: "Benchmarks/SchedulerBench",

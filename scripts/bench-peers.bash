@@ -20,13 +20,13 @@ debian_package() {
 
 # wait_for DIRECTORY: until something is mounted there.
 wait_for() {
-  for _ in {1..100}; do
+  for _ in {1..600}; do
     if mountpoint --quiet "$1"; then
       return
     fi
     sleep 0.1
   done
-  echo "Nothing was mounted at $1 within 10 seconds" >&2
+  echo "Nothing was mounted at $1 within a minute" >&2
   return 1
 }
 
@@ -75,6 +75,13 @@ start_null() {
   mkdir "$1/null"
   start_server "$1" null-server null-file-system "$1/null"
   wait_for "$1/null"
+}
+
+# The same with what a store can't do without: the floor.
+start_floor() {
+  mkdir "$1/floor" "$1/floor-store"
+  start_server "$1" floor-server null-file-system "$1/floor" "$1/floor-store"
+  wait_for "$1/floor"
 }
 
 many_files=200000
@@ -180,7 +187,7 @@ settle() {
 
 stop_peers() {
   local name
-  for name in null passthrough juicefs; do
+  for name in null floor passthrough juicefs; do
     if mountpoint --quiet "$1/$name"; then
       umount "$1/$name" || true
     fi

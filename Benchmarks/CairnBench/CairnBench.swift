@@ -10,11 +10,6 @@ struct CairnBench {
     if let only = options.only { work = work.filter { $0.name.contains(only) } }
     var measurements: [[[Double]]] = work.map { _ in options.places.map { _ in [] } }
 
-    // What the null file system takes is half of the floor, so without it there is none.
-    let null = options.places.firstIndex { $0.name == "null" }
-    let store = null.map { _ in StoreFiles(in: options.places[0].directory + "/store", options.scale) }
-    var storeRates: [[Double]] = work.map { _ in [] }
-
     // What takes so long that a whole run would take hours is measured once: workload and place.
     var slow: Set<[Int]> = []
 
@@ -36,7 +31,9 @@ struct CairnBench {
           case .cold: place.forgetCaches()
           case .warm: _ = await workload.body(place, round)
           }
-          let (amount, seconds) = await timed { await workload.body(place, round) }
+          let start = nanoseconds()
+          let amount = await workload.body(place, round)
+          let seconds = Double(nanoseconds() - start) / 1e9
           if seconds > 60 { slow.insert([number, index]) }
           await workload.tidyUp?(place, round)
           measurements[number][index].append(amount / seconds)
@@ -45,39 +42,12 @@ struct CairnBench {
             to: &standardError)
         }
       }
-      for (number, workload) in work.enumerated() {
-        guard let store, let storeWork = workload.storeWork else { continue }
-        sync()
-        switch storeWork.caches {
-        case .untouched: break
-        case .cold: options.places[0].forgetCaches()
-        case .warm: _ = storeWork.body(store, round)
-        }
-        let (amount, seconds) = await timed { storeWork.body(store, round) }
-        storeRates[number].append(amount / seconds)
-      }
       for place in options.places { run("rm", "-r", "\(place.directory)/\(round)") }
     }
-    func result(_ rates: [Double]) -> Double? { options.best ? rates.max() : median(rates) }
-    let rates = measurements.map { $0.map(result) }
-    let floors = work.indices.map { number -> Double? in
-      guard let null, let transport = rates[number][null] else { return nil }
-      guard let storeWork = work[number].storeWork, let store = result(storeRates[number]) else { return transport }
-      return storeWork.rate(transport: transport, store: store)
-    }
-    printTable(work, options.places, rates, floors: null == nil ? nil : floors)
+    printTable(work, options.places, measurements.map { $0.map { options.best ? $0.max() : median($0) } })
     let rounds = "\(options.rounds) \(options.rounds == 1 ? "round" : "rounds")"
     print(options.best ? "\nThe best of \(rounds)." : "\nMedians of \(rounds).")
   }
-}
-
-/// How much was done, and in how many seconds.
-nonisolated(nonsending) private func timed(
-  _ body: () async -> Double
-) async -> (amount: Double, seconds: Double) {
-  let start = nanoseconds()
-  let amount = await body()
-  return (amount, Double(nanoseconds() - start) / 1e9)
 }
 
 func nanoseconds() -> UInt64 {

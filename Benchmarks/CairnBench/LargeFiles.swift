@@ -27,23 +27,14 @@ func largeFiles(_ scale: Scale) -> [Workload] {
     closeFile(descriptor)
     return Double(size)
   }
-  let writeLog = StoreWork.append(size, of: mebibyte, syncLast: true)
   return [
-    Workload(
-      name: "write new data, fsync", unit: .mebibytes, goal: .rate(0.8), storeWork: writeLog
-    ) { place, round in
+    Workload(name: "write new data, fsync", unit: .mebibytes, goal: .rate(0.8)) { place, round in
       writeLarge(largeFile(place, round), size, stream: 1_000 + round)
     },
-    Workload(
-      name: "write the same data again, fsync", unit: .mebibytes, goal: .rate(2), storeWork: writeLog
-    ) { place, round in
+    Workload(name: "write the same data again, fsync", unit: .mebibytes, goal: .rate(2)) { place, round in
       writeLarge(largeFile(place, round, "again"), size, stream: 1_000 + round)
     },
-    Workload(
-      name: "read in sequence, cold", unit: .mebibytes, goal: .rate(1), caches: .cold,
-      storeWork: .readInOrder(.chunks, course: .besideTransport) {
-        Double($0 * StoreFiles.Kind.chunks.contentBytes) / Double(mebibyte)
-      }, body: readLarge),
+    Workload(name: "read in sequence, cold", unit: .mebibytes, goal: .rate(1), caches: .cold, body: readLarge),
     Workload(name: "read in sequence, warm", unit: .mebibytes, goal: .rate(0.95), caches: .warm, body: readLarge),
   ]
 }
@@ -67,11 +58,9 @@ func pages(_ scale: Scale) -> [Workload] {
     var generator = SplitMix64(state: UInt64(round))
     return (0..<count).map { _ in Int.random(in: 0..<pageCount, using: &generator) * page }
   }
-  let synchronousWrites = StoreWork.append(scale.synchronousWrites, of: page, syncEach: true)
   return [
     Workload(
-      name: "read 4 KiB at random, cold", unit: .operations, goal: .rate(0.8), caches: .cold,
-      storeWork: .readAtRandom(.chunks, scale.randomReads)
+      name: "read 4 KiB at random, cold", unit: .operations, goal: .rate(0.8), caches: .cold
     ) { place, round in
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: page, alignment: 4096)
       defer { buffer.deallocate() }
@@ -82,15 +71,11 @@ func pages(_ scale: Scale) -> [Workload] {
       closeFile(descriptor)
       return Double(scale.randomReads)
     },
-    Workload(
-      name: "overwrite 4 KiB at random, fsync", unit: .operations, goal: .rate(0.6), storeWork: synchronousWrites
-    ) { place, round in
+    Workload(name: "overwrite 4 KiB at random, fsync", unit: .operations, goal: .rate(0.6)) { place, round in
       let offsets = randomOffsets(scale.synchronousWrites, 100 + round)
       return writePages(largeFile(place, round), 0, stream: 2_000 + round) { offsets[$0] }
     },
-    Workload(
-      name: "append 4 KiB, fsync", unit: .operations, goal: .rate(0.9), storeWork: synchronousWrites
-    ) { place, round in
+    Workload(name: "append 4 KiB, fsync", unit: .operations, goal: .rate(0.9)) { place, round in
       writePages(largeFile(place, round, "log"), O_CREAT, stream: 3_000 + round) { $0 * page }
     },
   ]

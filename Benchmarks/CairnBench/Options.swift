@@ -29,7 +29,6 @@ struct Options {
   private(set) var only: String?
   private(set) var best = false
   private(set) var quick = false
-  var scale: Scale { quick ? .quick : .full }
 
   init(_ arguments: ArraySlice<String>) {
     var rest = arguments

@@ -1,6 +1,6 @@
 import Glibc
 
-let smallFileBytes = 10 * 1024
+private let smallFileBytes = 10 * 1024
 private let filesPerDirectory = 100
 
 private func smallFile(_ place: Place, _ round: Int, _ index: Int) -> String {
@@ -33,18 +33,13 @@ func smallFiles(_ scale: Scale) -> [Workload] {
     return Double(count)
   }
   func walkAll(_ place: Place, _ round: Int) -> Double { Double(walk("\(place.directory)/\(round)/small")) }
-  // In any order: what was stored together is brought together.
-  let readPacks = StoreWork.readInOrder(.small, course: .afterTransport) { Double($0) }
   /// `body`, so often that it takes more than a few milliseconds.
   func repeated(_ body: @escaping (Place, Int) -> Double) -> (Place, Int) -> Double {
     { place, round in (0..<passes).reduce(0) { sum, _ in sum + body(place, round) } }
   }
 
   return [
-    Workload(
-      name: "create files of 10 KiB", unit: .operations, goal: .rate(0.6),
-      storeWork: .append(count, of: smallFileBytes)
-    ) { place, round in
+    Workload(name: "create files of 10 KiB", unit: .operations, goal: .rate(0.6)) { place, round in
       var content = Content(count: smallFileBytes, stream: UInt64(round))
       defer { content.free() }
       makeDirectory("\(place.directory)/\(round)/small")
@@ -70,12 +65,9 @@ func smallFiles(_ scale: Scale) -> [Workload] {
     Workload(name: "walk with attributes, cold", unit: .operations, caches: .cold, body: walkAll),
     Workload(
       name: "walk with attributes, warm", unit: .operations, goal: .rate(0.9), caches: .warm, body: repeated(walkAll)),
+    Workload(name: "read files of 10 KiB in order, cold", unit: .operations, caches: .cold, body: readAll),
     Workload(
-      name: "read files of 10 KiB in order, cold", unit: .operations, caches: .cold, storeWork: readPacks, body: readAll
-    ),
-    Workload(
-      name: "read files of 10 KiB in random order, cold", unit: .operations, goal: .rate(1.5), caches: .cold,
-      storeWork: readPacks
+      name: "read files of 10 KiB in random order, cold", unit: .operations, goal: .rate(1.5), caches: .cold
     ) { place, round in
       var generator = SplitMix64(state: UInt64(round))
       readSmallFiles(place, round, (0..<count).shuffled(using: &generator))

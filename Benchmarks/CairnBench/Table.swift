@@ -1,14 +1,10 @@
-/// Prints rates, by workload and place: the first place's as they are, the others' and the floors relative to it.
-/// - Parameter floors: by workload; nil: none are known.
-func printTable(_ work: [Workload], _ places: [Place], _ rates: [[Double?]], floors: [Double?]?) {
-  let columns = places.map(\.name) + (floors == nil ? [] : ["floor"])
-  print("| | " + columns.joined(separator: " | ") + " | goal |")
-  print("|---|" + columns.map { _ in "--:|" }.joined() + "--:|")
-  for (number, workload) in work.enumerated() {
-    let rates = rates[number]
+/// Prints the medians, by workload and place: the first place's as they are, the others' relative to it.
+func printTable(_ work: [Workload], _ places: [Place], _ medians: [[Double?]]) {
+  print("| | " + places.map(\.name).joined(separator: " | ") + " | goal |")
+  print("|---|" + places.map { _ in "--:|" }.joined() + "--:|")
+  for (workload, rates) in zip(work, medians) {
     var cells = [rates[0].map(workload.unit.show) ?? "–"]
     for rate in rates.dropFirst() { cells.append(cell(workload, rate, below: rates[0])) }
-    if let floors { cells.append(cell(workload, floors[number], below: rates[0])) }
     let goal =
       switch workload.goal {
       case .rate(let least): "≥ " + decimal(least, 2)

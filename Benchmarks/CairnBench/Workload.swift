@@ -60,14 +60,12 @@ struct Workload {
   var setUp: ((Place) async -> Void)?
   /// Done after each measurement.
   var tidyUp: ((Place, _ round: Int) async -> Void)?
-  /// nil: there is none worth telling, beside what the transport takes.
-  var storeWork: StoreWork?
   let body: (Place, _ round: Int) async -> Double
 }
 
 /// In the order in which they are run: later ones work on what earlier ones made.
 func workloads(_ options: Options) -> [Workload] {
-  let scale = options.scale
+  let scale = options.quick ? Scale.quick : .full
   let trees = options.archive.map { tree($0, without: options.withoutTree) } ?? []
   return smallFiles(scale) + removal(scale) + largeFiles(scale) + pages(scale) + copies(scale) + trees
 }

@@ -8,22 +8,26 @@ import Linux
 /// what is written is thrown away, what is read is zeros. How fast it is, is how fast a FUSE file system in Swift can
 /// be, so it is what Cairn is measured against: the mount is made, the protocol agreed on and requests received by the
 /// code that does it for Cairn, and a request is answered with as little work as can be.
+///
+/// `null-file-system DIRECTORY STORE` does of what is written and read what a store can't do without: ``NullStore``.
 @main
 struct NullFileSystem {
   static let readAheadKilobytes = 1024
 
   static func main() {
-    guard CommandLine.arguments.count == 2 else { fail("usage: null-file-system DIRECTORY") }
+    guard (2...3).contains(CommandLine.arguments.count) else { fail("usage: null-file-system DIRECTORY [STORE]") }
     // Before the first thread: all of them leave these to the main one.
     var signals = sigset_t()
     sigemptyset(&signals)
     for signal in [SIGTERM, SIGINT] { sigaddset(&signals, signal) }
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     let mount: KernelMount
+    let store: NullStore?
     do {
+      store = CommandLine.arguments.count > 2 ? try NullStore(directory: CommandLine.arguments[2]) : nil
       mount = try KernelMount(at: CommandLine.arguments[1], source: "null")
     } catch {
-      fail(error.message)
+      fail("\(error)")
     }
     let tree = Monitor(NullTree())
     let receiver = RequestReceiver(descriptor: mount.descriptor)
@@ -31,7 +35,7 @@ struct NullFileSystem {
     let count = min(max(2 * sysconf(Int32(_SC_NPROCESSORS_ONLN)), 4), 16)
     for index in 0..<count {
       _ = WorkerThread(name: "null-\(index)") {
-        NullWorker(descriptor: mount.descriptor, receiver: receiver, tree: tree).serve()
+        NullWorker(descriptor: mount.descriptor, receiver: receiver, tree: tree, store: store).serve()
         // It has been unmounted.
         exit(0)
       }

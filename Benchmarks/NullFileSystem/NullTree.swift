@@ -11,6 +11,8 @@ struct NullError: Error {
 /// benchmark survives.
 final class NullNode {
   var attributes: fuse_attr
+  /// How many were made before it.
+  var number = 0
   var target: [UInt8]
   /// Of a directory.
   var names: [[UInt8]: Int] = [:]
@@ -57,6 +59,7 @@ final class NullNode {
 /// All names. Used under a lock.
 final class NullTree {
   private let root: NullNode
+  private var count = 0
 
   init() {
     root = NullNode(mode: S_IFDIR | 0o755, uid: 0, gid: 0)
@@ -76,6 +79,8 @@ final class NullTree {
 
   func add(_ node: NullNode, to directory: NullNode, _ name: [UInt8]) throws(NullError) {
     guard directory.names[name] == nil else { throw NullError(EEXIST) }
+    node.number = count
+    count += 1
     node.attributes.ino = UInt64(UInt(bitPattern: Unmanaged.passRetained(node).toOpaque()))
     insert(node, in: directory, name)
   }

@@ -8,6 +8,7 @@ import Linux
 final class NullWorker {
   private static let page = 4096
   private static let largest = 1 << 20
+  private static let large = 128 << 10
   private static let headerSize = MemoryLayout<fuse_in_header>.size
   private static let replyHeaderSize = MemoryLayout<fuse_out_header>.size
   private static let cacheSeconds: UInt64 = 86_400
@@ -15,6 +16,8 @@ final class NullWorker {
   private let descriptor: Int32
   private let receiver: RequestReceiver
   private let tree: Monitor<NullTree>
+  /// nil: what is written is thrown away.
+  private let store: NullStore?
   private let request: UnsafeMutableRawBufferPointer
   /// The answer's header stands right before the payload, so that an answer is one write.
   private let reply: UnsafeMutableRawBufferPointer
@@ -22,10 +25,11 @@ final class NullWorker {
   /// Another one, whose payload stays zero.
   private let zeros: UnsafeMutableRawPointer
 
-  init(descriptor: Int32, receiver: RequestReceiver, tree: Monitor<NullTree>) {
+  init(descriptor: Int32, receiver: RequestReceiver, tree: Monitor<NullTree>, store: NullStore?) {
     self.descriptor = descriptor
     self.receiver = receiver
     self.tree = tree
+    self.store = store
     request = .allocate(byteCount: Self.largest + 2 * Self.page, alignment: Self.page)
     reply = .allocate(byteCount: Self.largest + Self.page, alignment: Self.page)
     payload = reply.baseAddress! + Self.page
@@ -38,6 +42,10 @@ final class NullWorker {
 
   /// Returns when the file system has been unmounted.
   func serve() {
+    // Before a worker waits for the disk.
+    Waiting.onThisThread { [receiver] isBrief in
+      if isBrief { receiver.passToOthers() } else { receiver.pass() }
+    }
     while let bytes = try? receiver.next(into: request) {
       guard bytes.count >= Self.headerSize else { continue }
       let header = request.load(as: fuse_in_header.self)
@@ -71,7 +79,15 @@ final class NullWorker {
 
   private func name<T>(after type: T.Type) -> [UInt8] { name(MemoryLayout<T>.size) }
 
-  private func store<T: BitwiseCopyable>(_ value: T) -> (Int, UnsafeMutableRawPointer) {
+  private func stored(_ body: () throws(SystemError) -> Void) throws(NullError) {
+    do throws(SystemError) {
+      try body()
+    } catch {
+      throw NullError(error.code)
+    }
+  }
+
+  private func answer<T: BitwiseCopyable>(_ value: T) -> (Int, UnsafeMutableRawPointer) {
     payload.storeBytes(of: value, as: T.self)
     return (MemoryLayout<T>.size, payload)
   }
@@ -82,24 +98,40 @@ final class NullWorker {
     switch fuse_opcode(header.opcode) {
     case FUSE_LOOKUP:
       let name = name(0)
-      return store(tree.withLock { tree in entry(tree.child(tree.node(header.nodeid), name)) })
-    case FUSE_GETATTR: return store(tree.withLock { attributes($0.node(header.nodeid)) })
-    case FUSE_SETATTR: return store(tree.withLock { change($0.node(header.nodeid), argument(fuse_setattr_in.self)) })
+      return answer(tree.withLock { tree in entry(tree.child(tree.node(header.nodeid), name)) })
+    case FUSE_GETATTR: return answer(tree.withLock { attributes($0.node(header.nodeid)) })
+    case FUSE_SETATTR: return answer(tree.withLock { change($0.node(header.nodeid), argument(fuse_setattr_in.self)) })
     case FUSE_FORGET, FUSE_BATCH_FORGET: return nil
 
     case FUSE_READ:
       let range = argument(fuse_read_in.self)
-      let size = tree.withLock { $0.node(header.nodeid).attributes.size }
-      return (Int(min(UInt64(range.size), size - min(size, range.offset))), zeros)
+      let (size, number) = tree.withLock { tree in
+        let node = tree.node(header.nodeid)
+        return (node.attributes.size, node.number)
+      }
+      let count = Int(min(UInt64(range.size), size - min(size, range.offset)))
+      guard let store else { return (count, zeros) }
+      // The kernel reads ahead by several of these at once.
+      if count >= Self.large { receiver.pass() }
+      let content = UnsafeMutableRawBufferPointer(start: payload, count: count)
+      try stored { () throws(SystemError) in try store.read(file: number, offset: range.offset, into: content) }
+      return (count, payload)
     case FUSE_WRITE:
       let range = argument(fuse_write_in.self)
+      if let store {
+        let start = request.baseAddress! + Self.headerSize + MemoryLayout<fuse_write_in>.size
+        let bytes = UnsafeRawBufferPointer(start: start, count: Int(range.size))
+        try stored { () throws(SystemError) in try store.append(bytes) }
+      }
       tree.withLock { tree in grow(tree.node(header.nodeid), to: range.offset + UInt64(range.size)) }
-      return store(fuse_write_out(size: range.size, padding: 0))
+      return answer(fuse_write_out(size: range.size, padding: 0))
     case FUSE_COPY_FILE_RANGE:
       let range = argument(fuse_copy_file_range_in.self)
       let count = min(range.len, UInt64(UInt32.max) & ~4095)
-      return store(fuse_write_out(size: UInt32(copy(header, range, count)), padding: 0))
-    case FUSE_FSYNC, FUSE_FSYNCDIR: return nothing
+      return answer(fuse_write_out(size: UInt32(copy(header, range, count)), padding: 0))
+    case FUSE_FSYNC, FUSE_FSYNCDIR:
+      if let store { try stored { () throws(SystemError) in try store.sync() } }
+      return nothing
 
     case FUSE_MKNOD:
       let detail = argument(fuse_mknod_in.self)
@@ -142,10 +174,10 @@ final class NullWorker {
       space.st.bfree = 1 << 30
       space.st.bavail = 1 << 30
       space.st.namelen = 255
-      return store(space)
+      return answer(space)
     case FUSE_GETXATTR, FUSE_REMOVEXATTR: throw NullError(ENODATA)
     case FUSE_LISTXATTR:
-      return argument(fuse_getxattr_in.self).size == 0 ? store(fuse_getxattr_out(size: 0, padding: 0)) : nothing
+      return argument(fuse_getxattr_in.self).size == 0 ? answer(fuse_getxattr_out(size: 0, padding: 0)) : nothing
     case FUSE_SETXATTR: throw NullError(EOPNOTSUPP)
     case FUSE_LINK: throw NullError(EPERM)
     case FUSE_IOCTL: throw NullError(ENOTTY)
@@ -155,7 +187,7 @@ final class NullWorker {
     }
     if Int(header.opcode) == CAIRN_FUSE_COPY_FILE_RANGE_64 {
       let range = argument(fuse_copy_file_range_in.self)
-      return store(cairn_fuse_copy_file_range_out(bytes_copied: copy(header, range, range.len)))
+      return answer(cairn_fuse_copy_file_range_out(bytes_copied: copy(header, range, range.len)))
     }
     throw NullError(ENOSYS)
   }
@@ -170,7 +202,7 @@ final class NullWorker {
       try tree.add(node, to: tree.node(header.nodeid), name)
       return self.entry(node)
     }
-    return store(entry)
+    return answer(entry)
   }
 
   private func rename<T>(

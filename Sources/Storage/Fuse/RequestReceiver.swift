@@ -79,7 +79,7 @@ public final class RequestReceiver: Sendable {
 
   /// Lets another worker read, if it is the caller's turn: to be called before it waits for a disk or
   /// another thread.
-  func pass() {
+  public func pass() {
     let isPassed = turn.withLock { turn in
       guard turn.holder == pthread_self() else { return false }
       turn.holder = nil
@@ -92,7 +92,7 @@ public final class RequestReceiver: Sendable {
   /// anyway. An append of 4 KiB and its fsync took 207 to 227 µs so, and 223 to 253 when a worker was woken
   /// for each (three runs in turn, virtual machine). Another thread that comes just then waits for one access
   /// to the disk, once.
-  func passToOthers() {
+  public func passToOthers() {
     let isAlone = turn.withLock { $0.fromCaller > Self.aloneAfter }
     if !isAlone { pass() }
   }
