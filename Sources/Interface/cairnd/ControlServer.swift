@@ -106,6 +106,7 @@ struct ControlServer {
     await jobs.keepSnapshots(of: [
       tracker.workspaceSnapshots, models.workspaceSnapshots, experiments.workspaceSnapshots,
     ])
+    await jobs.keepSecrets(of: [deployments.secretsAreLoggedSince])
     let metrics = SystemMetrics(database: database, podman: podman, tracker: tracker, logger: logger)
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,

@@ -62,6 +62,7 @@ public actor JobService {
   var busyExternally: Set<String> = []
   var gpuReminder: Task<Void, any Error>?
   var snapshotUsers: [@Sendable () async throws -> Set<UInt32>] = []
+  var secretUsers: [@Sendable () async throws -> Int64?] = []
 
   public init(
     configuration: JobConfiguration, database: ControlDatabase, podman: Podman, gpus: GPUInventory,
