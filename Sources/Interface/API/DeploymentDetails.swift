@@ -35,11 +35,19 @@ public struct DeploymentRevision: Codable, Equatable, Sendable {
   public var environment: [String: String]
   public var port: UInt16
   public var interface: String
+  /// Processors, memory and whole GPUs of a replica; nil: no limit, and none.
+  public var cpus: Double?
+  public var memoryBytes: UInt64?
+  public var gpus: Int?
+  /// Names of secrets by variables, and by the paths of files; their values are never told.
+  public var secrets: [String: String]
+  public var secretFiles: [String: String]
   public var createdNanoseconds: Int64
 
   public init(
     number: Int, digest: String, model: String?, modelSnapshot: UInt32?, image: String, command: [String],
-    environment: [String: String], port: UInt16, interface: String, createdNanoseconds: Int64
+    environment: [String: String], port: UInt16, interface: String, cpus: Double?, memoryBytes: UInt64?, gpus: Int?,
+    secrets: [String: String], secretFiles: [String: String], createdNanoseconds: Int64
   ) {
     self.number = number
     self.digest = digest
@@ -50,6 +58,11 @@ public struct DeploymentRevision: Codable, Equatable, Sendable {
     self.environment = environment
     self.port = port
     self.interface = interface
+    self.cpus = cpus
+    self.memoryBytes = memoryBytes
+    self.gpus = gpus
+    self.secrets = secrets
+    self.secretFiles = secretFiles
     self.createdNanoseconds = createdNanoseconds
   }
 }

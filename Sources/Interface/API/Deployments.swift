@@ -51,6 +51,8 @@ public struct DeploymentChange: Codable, Equatable, Sendable {
   public var gpus: Int?
   /// Names of secrets by variables, added to what there is.
   public var secrets: [String: String]?
+  /// Names of secrets by the paths of files, added to what there is.
+  public var secretFiles: [String: String]?
   public var drainSeconds: Int?
 
   public init() {}

@@ -57,6 +57,8 @@ extension DeploymentRevision {
       number: revision.number, digest: revision.digest, model: revision.model.map { "\($0.name):\($0.version)" },
       modelSnapshot: revision.model?.snapshot, image: specification.image, command: specification.command,
       environment: specification.environment, port: specification.port, interface: specification.interface.rawValue,
+      cpus: specification.cpus, memoryBytes: specification.memoryBytes, gpus: specification.gpus,
+      secrets: specification.secrets ?? [:], secretFiles: specification.secretFiles ?? [:],
       createdNanoseconds: revision.createdAt)
   }
 }

@@ -124,6 +124,9 @@ private struct SpecificationChange: Sendable {
     if let secrets = change.secrets, !secrets.isEmpty {
       specification.secrets = (specification.secrets ?? [:]).merging(secrets) { $1 }
     }
+    if let files = change.secretFiles, !files.isEmpty {
+      specification.secretFiles = (specification.secretFiles ?? [:]).merging(files) { $1 }
+    }
     if let seconds = change.drainSeconds { specification.drainSeconds = seconds }
   }
 }

@@ -59,6 +59,14 @@ struct ControlServer {
     let projects = ProjectService(database: database)
     let tokens = TokenService(database: database)
     let tracker = try Tracker(path: directory + "/tracker.db", logger: logger)
+    defer {
+      do {
+        try tracker.close()
+      } catch {
+        // Nothing is lost: what was acknowledged is on the disk, and the process's end frees the file.
+        logger.warning("the tracker's records were not closed: \(error)")
+      }
+    }
     let models = try await openModels(database, storage)
     let webhooks = try WebhookService(
       directory: directory, models: models,
@@ -106,6 +114,7 @@ struct ControlServer {
     await jobs.keepSnapshots(of: [
       tracker.workspaceSnapshots, models.workspaceSnapshots, experiments.workspaceSnapshots,
     ])
+    await jobs.keepSecrets(of: [deployments.secretsAreLoggedSince])
     let metrics = SystemMetrics(database: database, jobs: jobs, tracker: tracker, logger: logger)
     let api = ControlAPI(
       configuration: configuration, version: cairnVersion, jobs: jobs, projects: projects, models: models,

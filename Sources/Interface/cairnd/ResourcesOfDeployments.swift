@@ -19,7 +19,7 @@ struct ResourcesOfDeployments: ReplicaResources {
 
   func check(_ specification: DeploymentSpecification, of deployment: String) async throws {
     try jobs.checkIsPossible(part(specification), subject: deployment)
-    _ = try await values(of: specification.secrets ?? [:])
+    _ = try await secrets(of: specification)
   }
 
   func hold(
@@ -40,24 +40,40 @@ struct ResourcesOfDeployments: ReplicaResources {
     for id in try await jobs.held() where id.hasPrefix(Self.mark) && !kept.contains(id) { try await jobs.release(id) }
   }
 
-  func values(of secrets: [String: String]) async throws -> [String: String] {
-    var values: [String: String] = [:]
-    for (variable, name) in secrets {
-      let value: [UInt8]
-      do {
-        // A deployment is of no project.
-        value = try await self.secrets.value(of: name, for: "")
-      } catch let error as ControlError where error.code == .notFound {
+  func secrets(of specification: DeploymentSpecification) async throws -> ReplicaSecrets {
+    var environment: [String: String] = [:]
+    for (variable, name) in specification.secrets ?? [:] {
+      guard let text = String(validating: try await value(of: name), as: UTF8.self),
+        ContainerSpecification.fitsFile(text)
+      else {
         throw ControlError(
-          .notFound, subject: name,
-          "there is no secret \(name) that all projects may have; make it: cairn secret set \(name)")
+          .invalid, subject: name,
+          "secret \(name) has several lines or is no text, so it can't be a variable; give it as a file: --secret-file \(name)"
+        )
       }
-      guard let text = String(validating: value, as: UTF8.self), ContainerSpecification.fitsFile(text) else {
-        throw ControlError(
-          .invalid, subject: name, "secret \(name) has several lines or is no text, so it can't be a variable")
-      }
-      values[variable] = text
+      environment[variable] = text
     }
-    return values
+    var files: [(path: String, value: [UInt8])] = []
+    for (path, name) in (specification.secretFiles ?? [:]).sorted(by: { $0.key < $1.key }) {
+      files.append((path, try await value(of: name)))
+    }
+    return ReplicaSecrets(environment: environment, files: files)
+  }
+
+  func traces(ofSecrets names: Set<String>, since time: Int64) async throws -> [[UInt8]] {
+    var values: [[UInt8]] = []
+    for name in names { values += try await secrets.values(of: name, for: "", since: time) }
+    return SecretService.traces(of: values)
+  }
+
+  private func value(of name: String) async throws -> [UInt8] {
+    do {
+      // A deployment is of no project.
+      return try await secrets.value(of: name, for: "")
+    } catch let error as ControlError where error.code == .notFound {
+      throw ControlError(
+        .notFound, subject: name,
+        "there is no secret \(name) that all projects may have; make it: cairn secret set \(name)")
+    }
   }
 }

@@ -129,4 +129,13 @@ public struct ContainerSpecification: Hashable, Sendable {
   public static func fitsFile(_ value: String) -> Bool {
     !value.unicodeScalars.contains { $0.value < 32 && $0.value != 9 }
   }
+
+  /// Whether something can be mounted at a path in a container.
+  public static func fitsMountPoint(_ path: String) -> Bool {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    // A comma would end the option in which podman is told of it.
+    return path.hasPrefix("/") && path.utf8.count < 1000 && parts.count > 1
+      && !parts.dropFirst().contains { $0.isEmpty || $0 == "." || $0 == ".." }
+      && !path.unicodeScalars.contains { $0.value < 32 || $0 == "," }
+  }
 }

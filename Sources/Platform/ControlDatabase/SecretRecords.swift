@@ -100,16 +100,17 @@ extension ControlDatabase {
 
   /// Forgets the values of secrets that were replaced or removed before the oldest job was submitted that may still write
   /// one: of those that have not ended, and those with these identifiers.
-  public func forgetRetiredSecrets(except jobs: Set<String>) async throws {
+  /// - Parameter time: what was replaced or removed since then is kept, too.
+  public func forgetRetiredSecrets(except jobs: Set<String>, since time: Int64? = nil) async throws {
     try await write { database in
       guard try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM retiredSecret)") ?? false else { return }
       try database.execute(
         sql: """
-          DELETE FROM retiredSecret WHERE retiredAt < coalesce(
+          DELETE FROM retiredSecret WHERE retiredAt < min(?, coalesce(
             (SELECT min(createdAt) FROM job WHERE request ->> '$.secrets' IS NOT NULL
               AND (endedAt IS NULL OR id IN (SELECT value FROM json_each(?)))),
-            9223372036854775807)
-          """, arguments: [try jsonColumn(jobs.sorted())])
+            9223372036854775807))
+          """, arguments: [time ?? .max, try jsonColumn(jobs.sorted())])
     }
   }
 

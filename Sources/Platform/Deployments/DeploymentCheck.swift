@@ -1,3 +1,4 @@
+import Containers
 import ControlDatabase
 
 /// Refuses what could never be served.
@@ -26,6 +27,9 @@ func check(_ specification: DeploymentSpecification, name: String) throws {
   if let cpus = specification.cpus, !(cpus >= 0.01 && cpus.isFinite) { try refuse("--cpus is 0.01 or more") }
   for variable in (specification.secrets ?? [:]).keys where !isVariableName(variable) {
     try refuse("\"\(variable)\" can't be a variable's name; give another: --secret NAME:VARIABLE")
+  }
+  for path in (specification.secretFiles ?? [:]).keys where !ContainerSpecification.fitsMountPoint(path) {
+    try refuse("\"\(path)\" can't be a secret's file: use an absolute path without commas")
   }
   if let memory = specification.memoryBytes, memory < 8 << 20 { try refuse("--memory is 8m or more") }
   if !(0...3600).contains(specification.drainSeconds) || !(0...3600).contains(specification.graceSeconds) {

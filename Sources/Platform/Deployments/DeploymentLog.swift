@@ -5,7 +5,7 @@ import FoundationEssentials
 public struct ReplicaLogLine: Hashable, Sendable {
   /// The name of its container.
   public let container: String
-  public let line: LogLine
+  public internal(set) var line: LogLine
 }
 
 /// What a deployment's replicas wrote, as far as it is kept. Lines are read as they are asked for.
@@ -18,8 +18,9 @@ public struct DeploymentLog: AsyncSequence, Sendable {
   let replica: String?
   let follow: Bool
   let tail: Int?
-  /// Hides secrets.
-  let mask: LogMask
+  /// What hides secrets. Asked for whenever lines are there, which then were written with what they are now or were:
+  /// a replica that starts while the log is followed is given their values of then.
+  let mask: @Sendable () async throws -> LogMask
 
   public func makeAsyncIterator() -> Iterator { Iterator(self) }
 
@@ -33,10 +34,10 @@ public struct DeploymentLog: AsyncSequence, Sendable {
 
     public mutating func next() async throws -> ReplicaLogLine? {
       while lines.isEmpty {
-        lines = try read()[...]
+        lines = try await read()[...]
         if isFirst, let tail = log.tail {
           // All that is there by now counts for the tail.
-          while case let more = try read(), !more.isEmpty { lines = (lines + more).suffix(tail) }
+          while case let more = try await read(), !more.isEmpty { lines = (lines + more).suffix(tail) }
           lines = lines.suffix(tail)
         }
         isFirst = false
@@ -49,7 +50,7 @@ public struct DeploymentLog: AsyncSequence, Sendable {
     }
 
     /// The next lines of all containers, by time.
-    private mutating func read() throws -> [ReplicaLogLine] {
+    private mutating func read() async throws -> [ReplicaLogLine] {
       let names = (try? FileManager.default.contentsOfDirectory(atPath: log.directory)) ?? []
       var found: [ReplicaLogLine] = []
       for name in names where name.hasSuffix(".log") {
@@ -57,11 +58,12 @@ public struct DeploymentLog: AsyncSequence, Sendable {
         if let replica = log.replica, !container.contains("-\(replica)-") { continue }
         let file = files[container] ?? ContainerLogFile(path: "\(log.directory)/\(name)")
         files[container] = file
-        found += try file.read().map { line in
-          var line = line
-          line.text = log.mask.hidden(in: line.text)
-          return ReplicaLogLine(container: container, line: line)
-        }
+        found += try file.read().map { ReplicaLogLine(container: container, line: $0) }
+      }
+      if found.isEmpty { return [] }
+      let mask = try await log.mask()
+      if !mask.isEmpty {
+        for index in found.indices { found[index].line.text = mask.hidden(in: found[index].line.text) }
       }
       return found.sorted { $0.line.time < $1.line.time }
     }

@@ -182,16 +182,35 @@ extension DeploymentService {
   public func logs(
     of name: String, replica: String? = nil, follow: Bool = false, tail: Int? = nil
   ) async throws -> DeploymentLog {
-    _ = try await database.deployment(name)
-    var hidden: Set<String> = []
-    for revision in try await database.revisions(of: name) {
-      // One whose secrets are gone has no replica any more, or none that starts.
-      hidden.formUnion((try? await resources.values(of: revision.specification.secrets ?? [:]).values.map { $0 }) ?? [])
-    }
+    let since = try await database.deployment(name).createdAt
     return DeploymentLog(
       directory: configuration.files.logs(of: name), replica: replica, follow: follow, tail: tail,
-      // As of jobs: shorter ones stand there by chance.
-      mask: LogMask(hidden.filter { $0.utf8.count >= 6 }.map { Array($0.utf8) }))
+      mask: { [self] in try await mask(of: name, since: since) })
+  }
+
+  /// Hides what any revision's secrets are, and were since the deployment was made.
+  private func mask(of name: String, since: Int64) async throws -> LogMask {
+    let names = try await database.revisions(of: name).reduce(into: Set()) {
+      $0.formUnion($1.specification.secretNames)
+    }
+    if names.isEmpty { return LogMask([]) }
+    do {
+      return LogMask(try await resources.traces(ofSecrets: names, since: since))
+    } catch let error where !(error is CancellationError) {
+      throw ControlError(
+        .unavailable, subject: name,
+        "the log of deployment \(name) is withheld: it may show secrets, and these can't be read, so they can't be hidden: "
+          + "\(error)")
+    }
+  }
+
+  /// When the oldest deployment was made that gives its replicas secrets; nil: none does.
+  public func secretsAreLoggedSince() async throws -> Int64? {
+    for deployment in try await database.deployments().sorted(by: { $0.createdAt < $1.createdAt }) {
+      let revisions = try await database.revisions(of: deployment.name)
+      if revisions.contains(where: { !$0.specification.secretNames.isEmpty }) { return deployment.createdAt }
+    }
+    return nil
   }
 
   /// The last requests, oldest first.

@@ -40,10 +40,15 @@ public struct DeploymentSpecification: Hashable, Codable, Sendable {
   public var gpus: Int?
   /// Names of secrets that all projects may have, by the variables that have their values; nil: none.
   public var secrets: [String: String]?
+  /// Names of such secrets, by the paths of the files in memory that have their values; nil: none.
+  public var secretFiles: [String: String]?
   /// How long requests may take to end when a replica is taken away.
   public var drainSeconds: Int
   /// Between SIGTERM and SIGKILL, after that.
   public var graceSeconds: Int
+
+  /// The secrets, each once.
+  var secretNames: Set<String> { Set((secrets ?? [:]).values).union((secretFiles ?? [:]).values) }
 
   public init(
     model: String? = nil, image: String = DeploymentSpecification.hostImage, command: [String] = [],

@@ -13,10 +13,10 @@ extension ContainerSpecification {
   ///   - overlay: of a replica that runs on the host's root file system.
   ///   - masked: what such a replica must not see.
   ///   - gpus: the names by which podman knows those that it holds.
-  ///   - secrets: values by variables.
+  ///   - secrets: what they are; their files lie where `files` says.
   init(
     replica: Replica, revision: Revision, files: ReplicaFiles, address: ReplicaAddress, mount: String,
-    overlay: HostOverlay?, masked: [String], gpus: [String], secrets: [String: String]
+    overlay: HostOverlay?, masked: [String], gpus: [String], secrets: ReplicaSecrets
   ) {
     let specification = revision.specification
     var environment = [
@@ -27,7 +27,7 @@ extension ContainerSpecification {
       // The host's programs are found where the host finds them.
       for name in ["PATH", "LANG"] { environment[name] = getenv(name).map { String(cString: $0) } }
     }
-    environment.merge(specification.environment.merging(secrets) { $1 }) { $1 }
+    environment.merge(specification.environment.merging(secrets.environment) { $1 }) { $1 }
     var mounts = overlay?.mounts(masking: masked + [mount]) ?? []
     mounts.append(.init(.directory("\(mount)/storage", readOnly: false), at: "/storage"))
     if let model = revision.model {
@@ -40,6 +40,10 @@ extension ContainerSpecification {
     if let program = ServingProgram.directory(), specification.command.contains(where: ServingProgram.isPart) {
       mounts.append(.init(.directory(program, readOnly: true), at: ServingProgram.mountPoint))
     }
+    let secretFiles = files.secrets(of: replica.container)
+    for (number, file) in secrets.files.enumerated() {
+      mounts.append(.init(.directory(secretFiles.file(number), readOnly: true), at: file.path))
+    }
     self.init(
       name: replica.container, root: overlay.map { .directory($0.root) } ?? .image(specification.image),
       command: specification.command, workingDirectory: overlay == nil ? nil : "/", environment: environment,
@@ -49,7 +53,7 @@ extension ContainerSpecification {
       ],
       logPath: files.log(of: replica),
       environmentPath: secrets.isEmpty
-        ? files.environment(of: replica.container) : files.secrets(of: replica.container).environment,
+        ? files.environment(of: replica.container) : secretFiles.environment,
       cpus: specification.cpus, memoryBytes: specification.memoryBytes, gpus: gpus)
     keepsEntryPoint = overlay == nil && specification.command.isEmpty
   }

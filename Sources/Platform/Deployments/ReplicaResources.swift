@@ -13,7 +13,25 @@ public protocol ReplicaResources: Sendable {
   func release(replica: String, of deployment: String) async throws
   /// Gives back what is held by replicas that are not among these.
   func releaseAll(except replicas: [(deployment: String, id: String)]) async throws
-  /// The values of secrets.
-  /// - Parameter secrets: names by variables.
-  func values(of secrets: [String: String]) async throws -> [String: String]
+  /// The values of the secrets that a replica is given.
+  /// - Throws: `ControlError` `notFound`, and `invalid` for a value that can't be one of a variable.
+  func secrets(of specification: DeploymentSpecification) async throws -> ReplicaSecrets
+  /// What logs that were written since `time` must not show of these secrets, also of values that were replaced or
+  /// removed since.
+  /// - Throws: where nobody knows what to hide, and so nothing is to be shown.
+  func traces(ofSecrets names: Set<String>, since time: Int64) async throws -> [[UInt8]]
+}
+
+/// The values of a replica's secrets.
+public struct ReplicaSecrets: Sendable {
+  /// By variable.
+  public var environment: [String: String]
+  public var files: [(path: String, value: [UInt8])]
+
+  public init(environment: [String: String], files: [(path: String, value: [UInt8])]) {
+    self.environment = environment
+    self.files = files
+  }
+
+  var isEmpty: Bool { environment.isEmpty && files.isEmpty }
 }

@@ -120,7 +120,7 @@ struct ReplicaRunner: Sendable {
     let gpus = try await resources.hold(specification, replica: replica.id, of: replica.deployment) { reason in
       try await database.change(replica: replica.id) { $0.detail = reason }
     }
-    let secrets = try await resources.values(of: specification.secrets ?? [:])
+    let secrets = try await resources.secrets(of: specification)
     try await database.change(replica: replica.id) { replica in
       // Why it waited is over.
       if replica.restarts == 0 { replica.detail = nil }
@@ -149,7 +149,7 @@ struct ReplicaRunner: Sendable {
     }
     try FileManager.default.createDirectory(
       atPath: files.logs(of: replica.deployment), withIntermediateDirectories: true)
-    if !secrets.isEmpty { try files.secrets(of: replica.container).make([]) }
+    if !secrets.isEmpty { try files.secrets(of: replica.container).make(secrets.files.map(\.value)) }
     try await podman.start(
       ContainerSpecification(
         replica: replica, revision: revision, files: files, address: address, mount: configuration.mount,

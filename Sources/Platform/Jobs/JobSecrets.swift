@@ -37,8 +37,7 @@ struct JobSecrets: Sendable {
     for use in job.request.secrets ?? [] {
       values += try await secrets.values(of: use.name, for: job.project, since: job.createdAt)
     }
-    let lines = values.flatMap { $0.split(whereSeparator: { $0 == 10 || $0 == 13 }).map { Array($0) } }
-    return Array(Set(lines.filter { $0.count >= 6 }))
+    return SecretService.traces(of: values)
   }
 }
 
@@ -56,16 +55,8 @@ func check(_ secrets: [SecretUse]) throws {
     if let variable = secret.variable, !isEnvironmentName(variable) {
       throw refuse("\"\(variable)\" can't be a variable's name; give another: --secret \(secret.name):VARIABLE")
     }
-    if let path = secret.file, !isPath(path) {
+    if let path = secret.file, !ContainerSpecification.fitsMountPoint(path) {
       throw refuse("\"\(path)\" can't be a secret's file: use an absolute path without commas")
     }
   }
-}
-
-private func isPath(_ path: String) -> Bool {
-  let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-  // A comma would end the option in which podman is told of it.
-  return path.hasPrefix("/") && path.utf8.count < 1000 && parts.count > 1
-    && !parts.dropFirst().contains { $0.isEmpty || $0 == "." || $0 == ".." }
-    && !path.unicodeScalars.contains { $0.value < 32 || $0 == "," }
 }

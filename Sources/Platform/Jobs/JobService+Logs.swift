@@ -44,7 +44,9 @@ extension JobService {
       }
     }
     while true {
-      try await secrets.forgetRetired(except: running.union(runner.uncompressed.jobs))
+      var since: Int64?
+      for user in secretUsers { since = [since, try await user()].compactMap { $0 }.min() }
+      try await secrets.forgetRetired(except: running.union(runner.uncompressed.jobs), since: since)
       try await Task.sleep(for: Self.tryAgainEvery)
       for log in runner.uncompressed.all {
         // One whose job was removed is gone.
@@ -56,6 +58,10 @@ extension JobService {
       }
     }
   }
+
+  /// Logs of others that may show secrets. To be called before ``run()``.
+  /// - Parameter users: each tells since when its oldest log has been written; nil: it has none.
+  public func keepSecrets(of users: [@Sendable () async throws -> Int64?]) { secretUsers += users }
 
   private func logDirectories() throws -> [String] {
     // Before the first job there is none.

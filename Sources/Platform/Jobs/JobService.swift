@@ -66,6 +66,7 @@ public actor JobService {
   /// By job.
   var latestUsage: [String: UsageSample] = [:]
   var snapshotUsers: [@Sendable () async throws -> Set<UInt32>] = []
+  var secretUsers: [@Sendable () async throws -> Int64?] = []
 
   public init(
     configuration: JobConfiguration, database: ControlDatabase, podman: Podman, gpus: GPUInventory,

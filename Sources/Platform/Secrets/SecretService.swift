@@ -56,9 +56,17 @@ public struct SecretService: Sendable {
   }
 
   /// Forgets values that were replaced or removed, as far as no log needs them to be hidden.
-  /// - Parameter jobs: have ended, and their logs may show them.
-  public func forgetRetired(except jobs: Set<String>) async throws {
-    try await database.forgetRetiredSecrets(except: jobs)
+  /// - Parameters:
+  ///   - jobs: have ended, and their logs may show them.
+  ///   - time: other logs may show what was a secret then or later, in nanoseconds since 1970; nil: no others do.
+  public func forgetRetired(except jobs: Set<String>, since time: Int64? = nil) async throws {
+    try await database.forgetRetiredSecrets(except: jobs, since: time)
+  }
+
+  /// What a log must not show of these values: each line that is long enough not to stand there by chance.
+  public static func traces(of values: [[UInt8]]) -> [[UInt8]] {
+    let lines = values.flatMap { $0.split(whereSeparator: { $0 == 10 || $0 == 13 }).map { Array($0) } }
+    return Array(Set(lines.filter { $0.count >= 6 }))
   }
 
   /// Neither part can have a null byte.

@@ -1,12 +1,14 @@
 import GRDB
 
 extension ProjectTracker {
-  /// The runs with what they logged, in their order. Three queries for all of them, and two more for inputs and models.
-  func details(of runs: [Run], _ database: Database) throws -> [LoggedRun] {
-    var logged = runs.map { LoggedRun(run: $0) }
+  /// The runs with what they logged, in their order, from the first. A query for the metrics of each, and four for the rest
+  /// of all of them.
+  /// - Parameter mostMetrics: of all of them together: runs that would bring more are left out, but for the first.
+  func details(of runs: [Run], mostMetrics: Int = .max, _ database: Database) throws -> [LoggedRun] {
+    var logged = try withMetrics(runs, mostMetrics, database)
+    let runs = runs.prefix(logged.count)
     let places = Dictionary(uniqueKeysWithValues: runs.enumerated().map { ($1.id, $0) })
     let list = runs.map { String($0.id) }.joined(separator: ",")
-    try addMetrics(to: &logged, places, list, database)
     try addTexts("parameter", to: \.parameters, &logged, places, list, database)
     try addTexts("tag", to: \.tags, &logged, places, list, database)
     try addInputs(to: &logged, places, list, database)
@@ -14,18 +16,28 @@ extension ProjectTracker {
     return logged
   }
 
-  private func addMetrics(
-    to logged: inout [LoggedRun], _ places: [Int64: Int], _ list: String, _ database: Database
-  ) throws {
+  private func withMetrics(_ runs: [Run], _ mostMetrics: Int, _ database: Database) throws -> [LoggedRun] {
+    var logged: [LoggedRun] = []
     var names = KeyNameCache(tracker.keys)
-    let rows = try Row.fetchCursor(
-      database, sql: "SELECT run, key, step, time, value FROM latest WHERE run IN (\(list))")
-    while let row = try rows.next() {
-      let value: Double? = row[4]
-      let point = MetricPoint(step: row[2], timestamp: row[3], value: value ?? .nan)
-      guard let place = places[row[0]] else { continue }
-      logged[place].metrics.append(LatestMetric(key: names[row[1]], point: point))
+    var left = mostMetrics
+    let statement = try database.cachedStatement(
+      sql: "SELECT key, step, time, value FROM latest WHERE run = ? ORDER BY key")
+    for run in runs {
+      var one = LoggedRun(run: run)
+      // As many as the run before, as likely as not.
+      one.metrics.reserveCapacity(logged.last?.metrics.count ?? 0)
+      names.begin()
+      let rows = try Row.fetchCursor(statement, arguments: [run.id])
+      while let row = try rows.next() {
+        let value: Double? = row[3]
+        let point = MetricPoint(step: row[1], timestamp: row[2], value: value ?? .nan)
+        one.metrics.append(LatestMetric(key: names.next(row[0]), point: point))
+      }
+      left -= one.metrics.count
+      if left < 0 && !logged.isEmpty { break }
+      logged.append(one)
     }
+    return logged
   }
 
   private func addTexts(
@@ -76,10 +88,13 @@ extension ProjectTracker {
   }
 }
 
-/// The names of keys, each asked for once: a page of runs has the same few hundred a thousand times.
+/// The names of keys, each asked for once: a page of runs has the same few hundred a thousand times, in the same order.
 private struct KeyNameCache {
   private let keys: KeyNames
   private var names: [Int64: String] = [:]
+  /// The names in the order of the run before, and how far this one has come in it.
+  private var order: [(number: Int64, name: String)] = []
+  private var place = 0
 
   init(_ keys: KeyNames) { self.keys = keys }
 
@@ -90,5 +105,20 @@ private struct KeyNameCache {
       names[number] = name
       return name
     }
+  }
+
+  /// Another run begins.
+  mutating func begin() { place = 0 }
+
+  /// The name of a key that most likely comes after the one before, as it did in the run before.
+  mutating func next(_ number: Int64) -> String {
+    defer { place += 1 }
+    if place < order.count {
+      if order[place].number == number { return order[place].name }
+      order.removeLast(order.count - place)
+    }
+    let name = self[number]
+    order.append((number, name))
+    return name
   }
 }

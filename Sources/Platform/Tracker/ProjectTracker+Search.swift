@@ -86,22 +86,10 @@ extension ProjectTracker {
         conditions: [
           ("run.experiment IN (\(try rows(of: experiments, database)))", []), (stages.condition("run.stage"), []),
         ], keyNumber: tracker.keys.number, after: token, limit: limit)
-      let page = try statement.page(database, limit: limit) { try Self.fitting($0, mostMetrics, database) }
-      return SearchPage(records: try details(of: page.rows.map(Run.init(row:)), database), next: page.next)
+      return try statement.page(database, limit: limit) { rows in
+        try details(of: rows.map(Run.init(row:)), mostMetrics: mostMetrics, database)
+      }
     }
-  }
-
-  private static func fitting(_ runs: [Row], _ mostMetrics: Int, _ database: Database) throws -> Int {
-    let list = runs.map { String($0["id"] as Int64) }.joined(separator: ",")
-    let counts = try Row.fetchAll(
-      database, sql: "SELECT run, count(*) FROM latest WHERE run IN (\(list)) GROUP BY run")
-    let metrics = Dictionary(uniqueKeysWithValues: counts.map { ($0[0] as Int64, $0[1] as Int) })
-    var left = mostMetrics
-    let fitting = runs.prefix { run in
-      left -= metrics[run["id"]] ?? 0
-      return left >= 0
-    }
-    return fitting.count
   }
 
   public func searchExperiments(
@@ -112,9 +100,9 @@ extension ProjectTracker {
       conditions: [("experiment.project = ?", [project]), (stages.condition("experiment.stage"), [])], after: token,
       limit: limit)
     return try await read { database in
-      let page = try statement.page(database, limit: limit)
-      return SearchPage(
-        records: try page.rows.map { try Self.withTags(Experiment(row: $0), database) }, next: page.next)
+      try statement.page(database, limit: limit) { rows in
+        try rows.map { try Self.withTags(Experiment(row: $0), database) }
+      }
     }
   }
 
@@ -139,9 +127,9 @@ extension ProjectTracker {
       let statement = try SearchStatement(
         .loggedModels, filter, order, conditions: conditions + [("loggedModel.experiment IN (\(list))", [])],
         after: token, limit: limit)
-      let page = try statement.page(database, limit: limit)
-      return SearchPage(
-        records: try Self.details(of: page.rows.map(LoggedModel.init(row:)), database), next: page.next)
+      return try statement.page(database, limit: limit) {
+        try Self.details(of: $0.map(LoggedModel.init(row:)), database)
+      }
     }
   }
 

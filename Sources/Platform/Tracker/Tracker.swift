@@ -28,6 +28,11 @@ public final class Tracker: Sendable {
     try file.pool.read { [metrics] in try metrics.load($0) }
   }
 
+  /// Returns when what is being logged is on the disk and another may open the file. The end: what is asked of it later
+  /// fails. Without it the file is free some time after the last user has let go.
+  /// - Throws: where somebody goes on reading; then nothing is closed.
+  public func close() throws { try file.close() }
+
   /// What a project has, which begins with an experiment `Default`.
   public func project(_ name: String) async throws -> ProjectTracker {
     if !tenants.withLock({ $0.contains(name) }) {

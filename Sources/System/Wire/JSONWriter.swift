@@ -3,16 +3,23 @@
 /// For answers that are long: a metric's history of 25,000 points is 2.7 MB. What is written is well-formed as long as
 /// fields are written in objects and values in arrays.
 public struct JSONWriter: Sendable {
-  public private(set) var bytes: [UInt8] = []
+  /// What is written stands at the beginning; the rest is room for more. An array that grows by each comma asks for each
+  /// whether it has room and nobody else has it, which takes longer than the writing.
+  private var storage: [UInt8] = []
+  private var count = 0
   private var needsComma = false
 
   public init() {}
+
+  /// What has been written.
+  public var bytes: [UInt8] { Array(storage[..<count]) }
 
   /// An object as a whole document.
   public static func object(_ body: (inout JSONWriter) throws -> Void) rethrows -> [UInt8] {
     var writer = JSONWriter()
     try writer.object(body)
-    return writer.bytes
+    writer.storage.removeLast(writer.storage.count - writer.count)
+    return writer.storage
   }
 
   // MARK: Values of an array
@@ -54,7 +61,7 @@ public struct JSONWriter: Sendable {
         for field in object.fields {
           writer.comma()
           writer.quote(field.name)
-          writer.bytes.append(UInt8(ascii: ":"))
+          writer.append(UInt8(ascii: ":"))
           writer.needsComma = false
           writer.value(field.value)
         }
@@ -106,70 +113,145 @@ public struct JSONWriter: Sendable {
 
   // MARK: Pieces
 
+  /// Lets `body` write up to `limit` bytes; it returns how many it has written.
+  private mutating func append(upTo limit: Int, _ body: (UnsafeMutablePointer<UInt8>) -> Int) {
+    if storage.count - count < limit {
+      storage.append(contentsOf: repeatElement(0, count: max(limit, storage.count, 256)))
+    }
+    let start = count
+    count += storage.withUnsafeMutableBufferPointer { room in
+      let written = body(room.baseAddress! + start)
+      precondition(written <= limit)
+      return written
+    }
+  }
+
+  private mutating func append(_ byte: UInt8) {
+    append(upTo: 1) { place in
+      place.pointee = byte
+      return 1
+    }
+  }
+
+  private mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
+    append(upTo: bytes.count) { place in
+      if let base = bytes.baseAddress { place.update(from: base, count: bytes.count) }
+      return bytes.count
+    }
+  }
+
+  private mutating func append(ascii text: String) {
+    var text = text
+    text.withUTF8 { append($0) }
+  }
+
   private mutating func comma() {
-    if needsComma { bytes.append(UInt8(ascii: ",")) }
+    if needsComma { append(UInt8(ascii: ",")) }
     needsComma = true
   }
 
   private mutating func begin(_ bracket: UInt8) {
     comma()
-    bytes.append(bracket)
+    append(bracket)
     needsComma = false
   }
 
   private mutating func end(_ bracket: UInt8) {
-    bytes.append(bracket)
+    append(bracket)
     needsComma = true
   }
 
   /// Names are in the program's text, and need no escapes.
   private mutating func name(_ name: StaticString) {
-    comma()
-    bytes.append(UInt8(ascii: "\""))
-    name.withUTF8Buffer { bytes.append(contentsOf: $0) }
-    bytes.append(contentsOf: [UInt8(ascii: "\""), UInt8(ascii: ":")])
+    let hasComma = needsComma
+    needsComma = true
+    name.withUTF8Buffer { text in
+      append(upTo: text.count + 4) { place in
+        var next = place
+        func put(_ byte: UInt8) {
+          next.pointee = byte
+          next += 1
+        }
+        if hasComma { put(UInt8(ascii: ",")) }
+        put(UInt8(ascii: "\""))
+        if let base = text.baseAddress { next.update(from: base, count: text.count) }
+        next += text.count
+        put(UInt8(ascii: "\""))
+        put(UInt8(ascii: ":"))
+        return next - place
+      }
+    }
   }
 
   private mutating func word(_ word: String) {
     comma()
-    bytes.append(contentsOf: word.utf8)
+    append(ascii: word)
   }
 
-  private mutating func append(_ number: Int64) { bytes.append(contentsOf: String(number).utf8) }
+  private mutating func append(_ number: Int64) {
+    append(upTo: 20) { place in
+      var rest = number.magnitude
+      var length = number < 0 ? 1 : 0
+      repeat {
+        length += 1
+        rest /= 10
+      } while rest > 0
+      if number < 0 { place.pointee = UInt8(ascii: "-") }
+      rest = number.magnitude
+      var index = length
+      repeat {
+        let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+        index -= 1
+        place[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: digit)
+        rest = quotient
+      } while rest > 0
+      return length
+    }
+  }
 
   private mutating func append(_ number: Double) {
     if number.isFinite {
-      bytes.append(contentsOf: number.description.utf8)
+      append(ascii: number.description)
     } else {
       quote(number.isNaN ? "NaN" : number < 0 ? "-Infinity" : "Infinity")
     }
   }
 
   private mutating func quote(_ text: String) {
-    bytes.append(UInt8(ascii: "\""))
     var text = text
     text.withUTF8 { utf8 in
-      var start = 0
-      for (index, byte) in utf8.enumerated() where byte < 0x20 || byte == 0x22 || byte == 0x5C {
-        bytes.append(contentsOf: utf8[start..<index])
-        appendEscape(of: byte)
-        start = index + 1
+      let escapes = utf8.count { $0 < 0x20 || $0 == 0x22 || $0 == 0x5C }
+      append(upTo: utf8.count + 5 * escapes + 2) { place in
+        place.pointee = UInt8(ascii: "\"")
+        var next = place + 1
+        if escapes > 0 {
+          for byte in utf8 { Self.write(byte, to: &next) }
+        } else if let base = utf8.baseAddress {
+          next.update(from: base, count: utf8.count)
+          next += utf8.count
+        }
+        next.pointee = UInt8(ascii: "\"")
+        return next + 1 - place
       }
-      bytes.append(contentsOf: utf8[start...])
     }
-    bytes.append(UInt8(ascii: "\""))
   }
 
-  private mutating func appendEscape(of byte: UInt8) {
-    bytes.append(UInt8(ascii: "\\"))
+  /// Writes a byte of a text, escaped where it must be.
+  private static func write(_ byte: UInt8, to next: inout UnsafeMutablePointer<UInt8>) {
+    func put(_ byte: UInt8) {
+      next.pointee = byte
+      next += 1
+    }
+    guard byte < 0x20 || byte == 0x22 || byte == 0x5C else { return put(byte) }
+    put(UInt8(ascii: "\\"))
     switch byte {
-    case 0x0A: bytes.append(UInt8(ascii: "n"))
-    case 0x0D: bytes.append(UInt8(ascii: "r"))
-    case 0x09: bytes.append(UInt8(ascii: "t"))
-    case 0x22, 0x5C: bytes.append(byte)
+    case 0x0A: put(UInt8(ascii: "n"))
+    case 0x0D: put(UInt8(ascii: "r"))
+    case 0x09: put(UInt8(ascii: "t"))
+    case 0x22, 0x5C: put(byte)
     default:
-      let digits = Array("0123456789abcdef".utf8)
-      bytes.append(contentsOf: [0x75, 0x30, 0x30, digits[Int(byte >> 4)], digits[Int(byte & 15)]])
+      func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
+      for byte in [0x75, 0x30, 0x30, digit(byte >> 4), digit(byte & 15)] { put(byte) }
     }
   }
 }

@@ -203,19 +203,7 @@ import Testing
   /// What stands at the beginning of docs/models.md, to be pasted.
   @Test func theExampleOfThePageWorks() throws {
     try CairnInstance.with { cairn in
-      var root = URL(fileURLWithPath: #filePath)
-      for _ in 1...4 { root.deleteLastPathComponent() }
-      let page = try String(contentsOf: root.appendingPathComponent("docs/models.md"), encoding: .utf8)
-      let block = try #require(
-        page.components(separatedBy: "```sh\n").dropFirst().first?.components(separatedBy: "```")[0])
-      let script = block.replacingOccurrences(of: "/srv/cairn", with: cairn.mount)
-      let programs = URL(fileURLWithPath: CairnInstance.program("cairn")).deletingLastPathComponent().path
-      let run = try RunningCommand(
-        program: "/bin/bash", arguments: ["-euo", "pipefail", "-c", script], directory: cairn.directory + "/project",
-        environment: [
-          "PATH": programs + ":/usr/bin:/bin", "CAIRN_SOCKET": cairn.socket, "HOME": cairn.directory,
-        ]
-      ).finish()
+      let run = try cairn.runExample(ofPage: "models.md", ["/srv/cairn": cairn.mount])
       #expect(run.code == 0, "\(run)")
       #expect(
         run.output.hasPrefix("digits:1 \(cairn.mount)/models/digits/1\n1\nchampion\nlatest\nconfig.json\n"), "\(run)")

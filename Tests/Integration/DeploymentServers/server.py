@@ -7,6 +7,8 @@ GET  /stream       five lines, one every 100 ms
 GET  /headers      the request's headers
 POST /echo         the number of bytes that came
 GET  /exit         ends the process
+GET  /ready        and /alive: whether it is, until
+GET  /sick?PATH    after which that path is answered 500
 GET  /upgrade      becomes a connection that sends every byte back
 """
 
@@ -16,6 +18,9 @@ import os
 import socketserver
 import sys
 import time
+
+
+sick = set()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -65,8 +70,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             while received := self.connection.recv(1 << 16):
                 self.connection.sendall(received)
             self.close_connection = True
-        elif path == "/ready":
-            self.answer("ready")
+        elif path in ("/ready", "/alive"):
+            self.answer(path[1:], 500 if path[1:] in sick else 200)
+        elif path == "/sick":
+            sick.add(query)
+            self.answer(query)
         else:
             self.answer(self.path)
 

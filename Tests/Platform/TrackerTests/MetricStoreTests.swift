@@ -38,9 +38,7 @@ import Testing
       try await project.log(key, points, to: run)
       logged[key, default: []] += points
       if round % 17 == 16 {
-        // The old one must be gone before its file can be opened again.
-        tracker = try TrackerBench().open()
-        project = try await tracker.project("p")
+        try tracker.close()
         tracker = try bench.open()
         project = try await tracker.project("p")
       }
@@ -128,9 +126,7 @@ import Testing
     let bundles = try await tracker.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM bundle")! }
     let segments = try await tracker.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM segment")! }
     #expect(bundles + segments > 0 && bundles + segments < 1200, "\(bundles) bundles, \(segments) segments")
-    // The old one must be gone before its file can be opened again.
-    tracker = try TrackerBench().open()
-    project = try await tracker.project("p")
+    try tracker.close()
     tracker = try bench.open()
     project = try await tracker.project("p")
     for key in [keys[0], keys[250], keys[499]] {
@@ -162,9 +158,7 @@ import Testing
     try await project.log("goes", [point(5)], to: mine)
     try await seal(["goes"])
     #expect(try await tracker.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM bundle")! } == 1)
-    // The old one must be gone before its file can be opened again.
-    tracker = try TrackerBench().open()
-    project = try await tracker.project("p")
+    try tracker.close()
     tracker = try bench.open()
     project = try await tracker.project("p")
     #expect(try await project.history(of: "waits", run: mine).points.map(\.step) == [1, 3])

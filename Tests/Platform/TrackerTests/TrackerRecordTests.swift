@@ -1,3 +1,4 @@
+import Records
 import Testing
 
 @testable import Tracker
@@ -109,19 +110,26 @@ import Testing
   }
 
   @Test func `all is there after closing and opening`() async throws {
-    var run = ""
-    do {
-      let project = try await bench.open().project("p")
-      run = try await project.newRun(tags: [KeyValue("k", "v")])
-      try await project.log(
-        LogBatch(
-          metrics: [LoggedMetric(key: "m", point: MetricPoint(step: 1, timestamp: 2, value: 3))],
-          parameters: [KeyValue("p", "1")]), to: run)
-    }
+    let tracker = try bench.open()
+    let before = try await tracker.project("p")
+    let run = try await before.newRun(tags: [KeyValue("k", "v")])
+    try await before.log(
+      LogBatch(
+        metrics: [LoggedMetric(key: "m", point: MetricPoint(step: 1, timestamp: 2, value: 3))],
+        parameters: [KeyValue("p", "1")]), to: run)
+    #expect(throws: RecordFileError.self) { try bench.open() }
+    // What is under way is done first.
+    async let late: Void = before.log("m", [MetricPoint(step: 0, timestamp: 1, value: 2)], to: run)
+    try tracker.close()
+    let isLate = (try? await late) != nil
+    await #expect(throws: (any Error).self) { try await before.run(run) }
     let project = try await bench.open().project("p")
     let logged = try await project.run(run)
     #expect(logged.parameters == [KeyValue("p", "1")] && logged.tags.contains(KeyValue("k", "v")))
-    #expect(try await project.history(of: "m", run: run).points == [MetricPoint(step: 1, timestamp: 2, value: 3)])
+    let points = try await project.history(of: "m", run: run).points
+    #expect(points.last == MetricPoint(step: 1, timestamp: 2, value: 3))
+    // What was acknowledged is there.
+    #expect(points.count == (isLate ? 2 : 1), "\(points)")
   }
 }
 

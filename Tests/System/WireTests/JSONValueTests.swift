@@ -98,6 +98,22 @@ import Testing
     }
   }
 
+  @Test func `numbers and texts of any length are written as they are`() throws {
+    let numbers: [Int64] = [0, 1, -1, 9, 10, 99, 100, 12_345, -1_700_000_000_000, .max, .min]
+    // Around the sizes at which there must be more room.
+    let texts = [0, 1, 253, 254, 255, 256, 1000, 100_000].flatMap { length in
+      [String(repeating: "x", count: length), String(repeating: "\u{1}\"é", count: length / 4)]
+    }
+    let bytes = JSONWriter.object { object in
+      object.array("numbers") { for number in numbers { $0.value(number) } }
+      object.array("texts") { for text in texts { $0.value(text) } }
+    }
+    guard case .object(let read) = try JSONValue(parsing: bytes) else { throw JSONError(position: 0, reason: "") }
+    #expect(read["numbers"] == .array(numbers.map { .integer($0) }))
+    #expect(read["texts"] == .array(texts.map { .string($0) }))
+    _ = try JSONDecoder().decode(Anything.self, from: Data(bytes))
+  }
+
   @Test func `what is no number is a text`() {
     let bytes = JSONWriter.object {
       $0.field("a", Double.nan)

@@ -53,6 +53,11 @@ struct RevisionOptions: ParsableArguments {
       "A secret, as the variable of its name or another; may be repeated.", valueName: "name[:variable]"))
   var secret: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "A secret as a file in memory, by default /run/secrets/NAME; may be repeated.", valueName: "name[:path]"))
+  var secretFile: [String] = []
+
   @Option(help: ArgumentHelp("How long requests may take to end when a replica goes, such as 30s.", valueName: "time"))
   var drain: Seconds?
 
@@ -86,6 +91,14 @@ struct RevisionOptions: ParsableArguments {
         secret.map { use in
           let parts = use.split(separator: ":", maxSplits: 1).map(String.init)
           return (parts.last ?? use, parts.first ?? use)
+        }, uniquingKeysWith: { $1 })
+    }
+    if !secretFile.isEmpty {
+      change.secretFiles = Dictionary(
+        secretFile.map { use in
+          let parts = use.split(separator: ":", maxSplits: 1).map(String.init)
+          let name = parts.first ?? use
+          return (parts.count > 1 ? parts[1] : "/run/secrets/\(name)", name)
         }, uniquingKeysWith: { $1 })
     }
     change.drainSeconds = drain?.seconds

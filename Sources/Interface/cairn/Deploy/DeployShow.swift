@@ -23,6 +23,8 @@ struct DeployShow: AsyncParsableCommand {
       listing([
         ("name", deployment.name), ("state", deployment.state.rawValue), ("detail", deployment.detail),
         ("url", deployment.url), ("model", deployment.model), ("image", deployment.image),
+        ("a replica has", details.revisions.first { $0.number == deployment.revision }.flatMap { $0.resources }),
+        ("secrets", details.revisions.first { $0.number == deployment.revision }.flatMap { $0.givenSecrets }),
         ("revision", "\(deployment.revision)"), ("serving", deployment.stableRevision.map { "\($0)" }),
         ("canary", deployment.canaryPercent.map { "\($0) %" }),
         ("replicas", "\(deployment.readyReplicas) of \(deployment.replicas) ready"),
@@ -63,5 +65,23 @@ struct DeployShow: AsyncParsableCommand {
       events.add(describe(time: event.timeNanoseconds), event.kind, event.detail ?? "")
     }
     Terminal.print("\n" + events.text)
+  }
+}
+
+extension DeploymentRevision {
+  /// What a replica may use of the host, in words; nil: nothing is said.
+  fileprivate var resources: String? {
+    let words = [
+      gpus.map { "\($0) GPU\($0 == 1 ? "" : "s")" }, cpus.map { "\($0) processors" },
+      memoryBytes.map { "\(describe(bytes: $0)) of memory" },
+    ].compactMap { $0 }
+    return words.isEmpty ? nil : words.joined(separator: ", ")
+  }
+
+  /// Which secrets a replica is given, and where; nil: none.
+  fileprivate var givenSecrets: String? {
+    let words = secrets.merging(secretFiles) { $1 }.sorted { ($0.value, $0.key) < ($1.value, $1.key) }
+      .map { "\($0.value) as \($0.key)" }
+    return words.isEmpty ? nil : words.joined(separator: ", ")
   }
 }

@@ -52,15 +52,27 @@ public struct SearchStatement: Sendable {
   }
 
   /// The rows of this page, and how to ask for the next.
-  /// - Parameter fitting: how many of the rows, from the first, an answer has room for; at least one is on the page.
-  public func page(
-    _ database: Database, limit: Int, fitting: ([Row]) throws -> Int = { $0.count }
-  ) throws -> (rows: [Row], next: PageToken?) {
-    var rows = try Row.fetchAll(database, sql: sql, arguments: arguments)
-    let kept = min(limit, max(try fitting(rows), 1))
-    guard rows.count > kept else { return (rows, nil) }
-    rows.removeLast(rows.count - kept)
-    return (rows, rows.last.map { row in PageToken(values: orderColumns.map { row[$0] as DatabaseValue }) })
+  public func page(_ database: Database, limit: Int) throws -> (rows: [Row], next: PageToken?) {
+    var kept: [Row] = []
+    let page = try page(database, limit: limit) { rows in
+      kept = rows
+      return rows.map { _ in () }
+    }
+    return (kept, page.next)
+  }
+
+  /// The records of this page.
+  /// - Parameter records: makes them of rows: of all, or of as many from the first as an answer has room for.
+  func page<Record: Sendable>(
+    _ database: Database, limit: Int, records: ([Row]) throws -> [Record]
+  ) throws -> SearchPage<Record> {
+    let rows = try Row.fetchAll(database, sql: sql, arguments: arguments)
+    let records = try records(Array(rows.prefix(limit)))
+    guard rows.count > records.count, let last = records.indices.last else {
+      return SearchPage(records: records, next: nil)
+    }
+    return SearchPage(
+      records: records, next: PageToken(values: orderColumns.map { rows[last][$0] as DatabaseValue }))
   }
 }
 

@@ -146,6 +146,27 @@ import Testing
     }
   }
 
+  @Test func theExampleOfThePageWorks() throws {
+    try CairnInstance.with(listens: true) { cairn in
+      let port = try #require(cairn.port)
+      let client = URL(fileURLWithPath: MLflowClient.python("mlflow-3")).deletingLastPathComponent().path
+      let run = try cairn.runExample(
+        ofPage: "tracking.md", ["http://127.0.0.1:7070": "http://127.0.0.1:\(port)"], path: client)
+      #expect(run.code == 0, "\(run)")
+      // The link that the client prints opens the page.
+      let said = run.output + run.complaint
+      let link = try #require(said.split(whereSeparator: \.isWhitespace).first { $0.contains("/runs/") }, "\(run)")
+      #expect(link.hasPrefix("http://127.0.0.1:\(port)/p/vision/#/experiments/0/runs/"), "\(link)")
+      let http = HTTPExchange(port: port, token: try token(cairn))
+      let page = try http.get("/p/vision/")
+      #expect(page.status == 200 && page.head.contains("text/html"))
+      let found = try http.post("/p/vision/api/2.0/mlflow/runs/search", ["experiment_ids": ["0"]]).json()
+      let runs = try #require(found["runs"] as? [[String: Any]])
+      let metrics = (runs.first?["data"] as? [String: Any])?["metrics"] as? [[String: Any]]
+      #expect(runs.count == 1 && metrics?.first?["step"] as? Int == 99, "\(runs)")
+    }
+  }
+
   @Test func whatAJobUsesOfTheHostIsAmongItsMetrics() throws {
     try CairnInstance.with(listens: true) { cairn in
       let token = try token(cairn)
