@@ -3,22 +3,8 @@ import Testing
 
 /// Groups where containers can have no network of their own: all replicas are at the host's address.
 @Suite(.serialized) struct HostNetworkGroupTests {
-  /// A Cairn that has found out, as it believes, that this host can make no bridges.
-  private func withHostNetwork(_ body: (CairnInstance) throws -> Void) throws {
-    try CairnInstance.with { cairn in
-      try cairn.stop()
-      let report = cairn.directory + "/control/host-report.json"
-      let found = try String(contentsOfFile: report, encoding: .utf8)
-      let changed = found.replacing(#""network":"bridge""#, with: #""network":"host""#)
-      #expect(changed != found, "\(found)")
-      try changed.write(toFile: report, atomically: true, encoding: .utf8)
-      try cairn.start()
-      try body(cairn)
-    }
-  }
-
   @Test func `PyTorch's replicas find each other at the host's address, by a port of their own choice`() throws {
-    try withHostNetwork { cairn in
+    try CairnInstance.withHostNetwork { cairn in
       try cairn.copy(example: "ddp")
       let text = try String(contentsOfFile: cairn.directory + "/project/ddp.yaml", encoding: .utf8)
       let port = try CairnInstance.freePort()
@@ -32,7 +18,7 @@ import Testing
   }
 
   @Test func `servers of replicas have a port each, and see each other's`() throws {
-    try withHostNetwork { cairn in
+    try CairnInstance.withHostNetwork { cairn in
       let port = try CairnInstance.freePort()
       try cairn.write(
         """
@@ -66,7 +52,7 @@ import Testing
   }
 
   @Test func `mpirun starts its processes in the other replicas`() throws {
-    try withHostNetwork { cairn in
+    try CairnInstance.withHostNetwork { cairn in
       try cairn.write(
         """
         name: mpi
