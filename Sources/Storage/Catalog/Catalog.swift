@@ -26,7 +26,8 @@ public final class Catalog: Sendable {
   let writer: Monitor<Connection>
   /// Connections that only read and that nobody uses now.
   private let readers: Monitor<[Connection]>
-  /// Commits of this process: a reader whose state is not the last one looks again.
+  /// Beginnings and ends of this process's commits: a reader whose state is not the last one looks again. Odd: one is
+  /// under way.
   private let commits = Atomic<UInt64>(0)
 
   /// Opens the catalog in the store's directory, and makes it if there is none.
@@ -87,8 +88,10 @@ public final class Catalog: Sendable {
     do throws(CatalogError) {
       try connection.beginReading(commits.load(ordering: .acquiring))
       let result = try body(connection)
-      // There is a newer state now, and the log must not grow for the sake of this one.
-      if connection.version != commits.load(ordering: .acquiring) { try connection.endReading() }
+      // There is a newer state now, or one to come, and the log must not grow for the sake of this one. Nor may a look at
+      // what is just being committed be gone on with: it may have seen the state before, and somebody else the new one.
+      let now = commits.load(ordering: .acquiring)
+      if connection.version != now || now % 2 == 1 { try connection.endReading() }
       return result
     } catch {
       // SQLite may have ended the transaction by itself; then this fails too, and nothing is lost.
@@ -110,9 +113,11 @@ public final class Catalog: Sendable {
       } else if pages >= Self.checkpointPages {
         _ = try connection.checkpoint(.passive)
       }
-      let result = try connection.transaction { () throws(CatalogError) in try body(connection) }
+      // Before and after: between SQLite's commit and a count after it alone, a reader that looks anew would see the new
+      // state, and after it one that goes on looking the old one.
       commits.wrappingAdd(1, ordering: .releasing)
-      return result
+      defer { commits.wrappingAdd(1, ordering: .releasing) }
+      return try connection.transaction { () throws(CatalogError) in try body(connection) }
     }
   }
 
