@@ -1,4 +1,5 @@
 import ControlDatabase
+import JobStates
 import Linux
 import Synchronization
 
@@ -60,6 +61,8 @@ struct NotebookServers: Sendable {
       user: request.image == JobRequest.hostImage ? nil : "0")
     let volumes = NotebookVolumes(notebook: notebook.id)
     wanted.secrets = request.secrets
+    // Somebody sits in front of it.
+    wanted.priority = .interactive
     wanted.serves = ServedSubject(.notebook, notebook.id)
     wanted.directories = [
       MountedDirectory(volumes.workspace, at: "/workspace"), MountedDirectory(volumes.environment, at: "/environment"),

@@ -108,7 +108,7 @@ private struct TreeWalk {
     guard directories.contains(parent) else {
       return find(parent, "the name “\(text)” is in inode \(parent), which is no directory")
     }
-    if type == Self.directoryType { subdirectories[parent]? -= 1 }
+    if type == Self.directoryType { subdirectories[parent]? &-= 1 }
     guard NodeID(rawValue: node).volume == 0 else { return }
     guard existing.contains(node) else {
       return find(parent, "the name “\(text)” leads to inode \(node), which is not there")
@@ -117,7 +117,7 @@ private struct TreeWalk {
       find(parent, "the name “\(text)” has another type than inode \(node), to which it leads")
     }
     if links[node] != nil {
-      links[node]? -= 1
+      links[node]? &-= 1
       named.insert(node)
     } else if !named.insert(node) {
       find(node, "inode \(node) has more names than links; one of them is “\(text)”")
@@ -126,10 +126,10 @@ private struct TreeWalk {
 
   mutating func compare() {
     for (inode, rest) in subdirectories.sorted(by: { $0.key < $1.key }) where rest != 0 {
-      find(inode, "the link count of directory \(inode) is \(rest > 0 ? "too high" : "too low") by \(abs(rest))")
+      find(inode, "the link count of directory \(inode) is \(rest > 0 ? "too high" : "too low") by \(rest.magnitude)")
     }
     for (inode, rest) in links.sorted(by: { $0.key < $1.key }) where rest != 0 {
-      find(inode, "the link count of inode \(inode) is \(rest > 0 ? "too high" : "too low") by \(abs(rest))")
+      find(inode, "the link count of inode \(inode) is \(rest > 0 ? "too high" : "too low") by \(rest.magnitude)")
     }
     let root = result.volume.root
     for inode in existing.subtracting(named) where inode != root && links[inode] == nil {

@@ -117,8 +117,14 @@ import Testing
 
   @Test func whatAJobUsesIsKeptAsASeries() throws {
     try CairnInstance.with { cairn in
-      let script = "b = bytearray(60 << 20)\nimport time\nend = time.time() + 4\nwhile time.time() < end: pass"
-      #expect(try cairn.cairn("run", "--name", "busy", "--", "python3", "-c", script).code == 0)
+      let script = """
+        b = bytearray(60 << 20)
+        import time
+        end = time.time() + 4
+        while time.time() < end: pass
+        """
+      let run = try cairn.cairn("run", "--name", "busy", "--", "python3", "-c", script)
+      #expect(run.code == 0, "\(run)")
       let samples = try #require(try cairn.json("job", "usage", "busy")["samples"] as? [[String: Any]])
       #expect(samples.count >= 2)
       let seconds = samples.compactMap { $0["processor_seconds"] as? Double }

@@ -47,6 +47,8 @@ struct ImageTests {
       let again = try await bench.jobs.submit(bench.jobs.repetition(of: job.id))
       #expect(again.pinnedImage == pinned && again.request.rerunOf == job.id)
       #expect(try await bench.jobs.wait(for: again.id).pinnedImage == pinned)
+      // Whose container is being removed its image can't be.
+      try await bench.expectNothingLeft(of: again)
       _ = try await shell("podman rmi --force \(pinned.id)")
     }
   }

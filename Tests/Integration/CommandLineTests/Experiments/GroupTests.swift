@@ -65,6 +65,66 @@ import Testing
     }
   }
 
+  @Test func `parameter servers and workers have commands of their own, and end when the first has done its work`()
+    throws
+  {
+    try CairnInstance.with { cairn in
+      try cairn.write(
+        """
+        import json, os, socketserver
+        total = 0
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self):
+                global total
+                total += int(self.rfile.readline())
+                self.wfile.write(b"%d\\n" % total)
+        config = json.loads(os.environ["TF_CONFIG"])
+        assert config["task"] == {"type": "ps", "index": 0} and os.environ["CAIRN_ROLE"] == "ps"
+        port = int(config["cluster"]["ps"][0].split(":")[1])
+        socketserver.TCPServer(("", port), Handler).serve_forever()
+        """, to: "serve.py")
+      try cairn.write(
+        """
+        import json, os, socket, time
+        def add(number):
+            host, port = json.loads(os.environ["TF_CONFIG"])["cluster"]["ps"][0].split(":")
+            while True:
+                try:
+                    server = socket.create_connection((host, int(port)))
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            server.sendall(b"%d\\n" % number)
+            return int(server.makefile().readline())
+        # As scripts that were written for Slurm do it.
+        nodes = os.environ["SLURM_JOB_NODELIST"].split(",")
+        assert len(set(map(socket.gethostbyname, nodes))) == int(os.environ["SLURM_NTASKS"]) == 4, nodes
+        rank = int(os.environ["SLURM_PROCID"])
+        assert nodes[rank] == socket.gethostname()
+        add(rank + 1)
+        while rank > 0 or add(0) < 6:
+            time.sleep(0.1)
+        print("together", add(0))
+        """, to: "work.py")
+      try cairn.write(
+        """
+        name: servers
+        success: first
+        slurm: true
+        cpus: 0.25
+        roles:
+          chief: {command: [python3, work.py]}
+          worker: {replicas: 2, command: [python3, work.py]}
+          ps: {command: [python3, serve.py]}
+        """, to: "servers.yaml")
+      let run = try cairn.cairn("experiment", "run", "servers.yaml")
+      #expect(run.code == 0, "\(run)")
+      #expect(run.output.contains("chief-0 | together 6"), "\(run)")
+      let states = try replicas(cairn, "servers").map { $0["state"] as? String }
+      #expect(states == ["succeeded", "stopped", "stopped", "stopped"])
+    }
+  }
+
   @Test func `when one fails all are stopped, and the group starts again as often as its file says`() throws {
     try CairnInstance.with { cairn in
       try cairn.write(
@@ -92,6 +152,7 @@ import Testing
 
   @Test func `a group that could never start at once is refused`() throws {
     try CairnInstance.with { cairn in
+      // Each of them could.
       try cairn.write("name: crowd\ncommand: ['true']\nreplicas: 200\ncpus: 1", to: "crowd.yaml")
       let run = try cairn.cairn("experiment", "run", "crowd.yaml")
       #expect(run.code == 1)

@@ -74,6 +74,11 @@ import Testing
       let missing = try cairn.cairn("notebook", "start", "--name", "none", "--secret", "nothing")
       #expect(missing.code == 1 && missing.complaint.contains("cairn secret set nothing"), "\(missing)")
 
+      // Somebody sits in front of a notebook: what can wait makes room for it.
+      let patient = try cairn.cairn(
+        "run", "--detach", "--priority", "preemptible", "--gpus", "2", "--workspace", "none", "--", "sleep", "1000"
+      ).output.trimmingCharacters(in: .newlines)
+      try cairn.eventually("a job has all GPUs") { try cairn.state(of: patient) == "running" }
       let address = try start(
         cairn, "--name", "busy", "--gpus", "1", "--secret", "token:API_TOKEN", "--idle-timeout", "4s")
       let look = """
@@ -83,6 +88,8 @@ import Testing
       #expect(try browser.do(address, "run", look) == "\(gpus[0]) False s3cret-of-notebooks\n")
       let id = try #require(
         (try cairn.json("notebook", "show", "busy")["notebook"] as? [String: Any])?["id"] as? String)
+      #expect(try cairn.state(of: patient) == "queued")
+      #expect(try cairn.cairn("job", "stop", patient).code == 0)
       let held = try cairn.cairn("gpu", "ls", "--json").output
       #expect(held.contains(gpus[0]), "\(held)")
       // Twice as long as it may be idle: nothing but its GPU has anything to do.
@@ -91,6 +98,13 @@ import Testing
         #expect(["running", "expiring"].contains(try state(cairn, "busy")))
         usleep(500_000)
       }
+      // What its GPU does is in its job's series, and nothing of the other.
+      let job = try #require(
+        (try cairn.json("notebook", "show", "busy")["notebook"] as? [String: Any])?["job"] as? String)
+      let samples = try cairn.json("job", "usage", job)["samples"] as? [[String: Any]] ?? []
+      let seen = samples.compactMap { $0["gpus"] as? [[String: Any]] }.joined()
+      #expect(!seen.isEmpty && seen.allSatisfy { $0["uuid"] as? String == gpus[0] }, "\(samples)")
+      #expect(seen.allSatisfy { $0["utilization_percent"] as? Double == 40 }, "\(samples)")
       try use(percent: 0)
       // The other one, which is not its own, is busy all the time.
       try cairn.eventually("it is stopped") { try state(cairn, "busy") == "stopped" }

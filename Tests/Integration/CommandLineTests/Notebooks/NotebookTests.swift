@@ -152,6 +152,9 @@ import Testing
   @Test func idleNotebooksStopAndBusyOnesDoNot() throws {
     try CairnInstance.with(listens: true) { cairn in
       let browser = NotebookBrowser(cairn)
+      // Its time runs while the others are looked at.
+      let short = try start(cairn, "--name", "short", "--max-lifetime", "10s")
+      _ = try browser.do(short, "begin", "while True: pass")
       let busy = try start(cairn, "--name", "busy", "--idle-timeout", "5s")
       // It only waits: no processor tells that it is busy, and nobody listens to it.
       _ = try browser.do(busy, "begin", "import time; time.sleep(3600)")
@@ -165,8 +168,6 @@ import Testing
       let stopped = try #require(try cairn.json("notebook", "show", "idle")["notebook"] as? [String: Any])
       #expect(stopped["reason"] as? String == "idle")
       #expect(try state(cairn, "busy") == "running")
-      let short = try start(cairn, "--name", "short", "--max-lifetime", "10s")
-      _ = try browser.do(short, "begin", "while True: pass")
       try cairn.eventually("its time is over", within: 60) { try state(cairn, "short") == "stopped" }
       #expect(try state(cairn, "busy") == "running")
     }
