@@ -89,8 +89,7 @@ extension FileSystem {
     do {
       try checkpoint()
       try removeDeadLayers()
-      // It makes syncs quicker, and is not worth the last space there is.
-      if space.free > 4 * options.segmentBytes { try journal.segments.prepareSpare() }
+      try prepareJournal()
       checkpoints.withLock { $0.isFull = false }
     } catch {
       // It is tried again. Writers go on as long as the journal takes their
@@ -100,6 +99,16 @@ extension FileSystem {
       _ = checkpoints.wait(seconds: 1) { $0.isStopping ? true : nil }
     }
     checkpoints.wakeAll()
+  }
+
+  /// Makes syncs to come quicker: in a segment that was only allocated, as the first one of a new process, each takes half
+  /// as long again as in one that was written before (300 and 200 µs on ext4). It is not worth the last space there is.
+  func prepareJournal() throws {
+    guard space.free > 4 * options.segmentBytes else { return }
+    try journal.segments.prepareSpare()
+    guard journal.isAllocatedOnly else { return }
+    try journal.roll()
+    try journal.segments.prepareSpare()
   }
 
   /// Holds a writer back while too much is staged.

@@ -305,5 +305,11 @@ extension FileSystem {
       try checkpoint()
       try journal.sync()
     }
+    do {
+      try prepareJournal()
+    } catch {
+      // What was asked for is done.
+      options.report("preparing the journal: \(error)")
+    }
   }
 }

@@ -235,6 +235,9 @@ public final class Journal: Sendable {
     reached = last
   }
 
+  /// Whether what is appended goes to blocks that nobody has written yet.
+  public var isAllocatedOnly: Bool { state.withLock { $0.current != nil && $0.isAllocatedOnly } }
+
   /// Ends the current segment if it is long enough to be worth it, so that it can be removed once
   /// what it holds is in the catalog.
   public func roll() throws(JournalError) {

@@ -56,3 +56,13 @@ private func waitUntil(_ what: String, _ condition: () -> Bool) throws {
   }
   throw NeverHappened(what: what)
 }
+
+@Test func aStoreThatWasSynchronizedHasAJournalThatWasWrittenBefore() throws {
+  let store = try TestStore()
+  let root = try store.makeVolume("storage")
+  _ = try store.write("file", in: root, [1])
+  #expect(store.fileSystem.journal.isAllocatedOnly)
+  try store.fileSystem.synchronizeAll()
+  #expect(!store.fileSystem.journal.isAllocatedOnly && store.fileSystem.journal.segments.hasSpare)
+  #expect(store.reports.all == [])
+}
