@@ -71,7 +71,8 @@ extension ControlAPI {
     // Of all addresses of this host, its name is the one that others know.
     var name = [CChar](repeating: 0, count: 256)
     guard gethostname(&name, name.count - 1) == 0 else { return "http://localhost:\(listen.port)" }
-    return "http://\(String(decoding: name.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)):\(listen.port)"
+    return
+      "http://\(String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)):\(listen.port)"
   }
 
   private func address(of subject: ServerProxy.Subject, page: String = "") throws -> ServerAddress {

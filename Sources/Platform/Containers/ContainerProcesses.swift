@@ -14,11 +14,11 @@ struct ContainerProcesses: Sendable {
 
   /// nil: no monitor runs for a container of this name.
   static func find(_ name: String) -> ContainerProcesses? {
-    for process in HostProcess.all() {
+    for process in HostProcess.outsideContainers(running: "conmon") {
       let words = process.arguments
       // Those of `podman exec` bear the container's name, too.
-      guard words.first?.split(separator: "/").last == "conmon", word(after: "-n", in: words) == name[...],
-        !words.contains("--exec-process-spec"), let identifier = word(after: "-c", in: words),
+      guard word(after: "-n", in: words) == name[...], !words.contains("--exec-process-spec"),
+        let identifier = word(after: "-c", in: words),
         let runtime = word(after: "-r", in: words),
         let directory = word(after: "--exit-dir", in: words)
       else { continue }
@@ -36,7 +36,7 @@ struct ContainerProcesses: Sendable {
   /// and left behind when it was killed is waited for.
   func hasBegun() async throws -> Bool {
     let deadline = ContinuousClock.now + .seconds(60)
-    while HostProcess.all().contains(where: isRuntimeCommand), .now < deadline {
+    while runtimeCommandRuns, .now < deadline {
       try await Task.sleep(for: .milliseconds(10))
     }
     let state = try await Command.run([runtime, "state", identifier], timeLimit: .seconds(60))
@@ -61,9 +61,9 @@ struct ContainerProcesses: Sendable {
     return true
   }
 
-  private func isRuntimeCommand(_ process: HostProcess) -> Bool {
-    let words = process.arguments
-    return words.first == runtime[...] && words.last == identifier[...]
+  private var runtimeCommandRuns: Bool {
+    guard let program = runtime.split(separator: "/").last else { return false }
+    return HostProcess.outsideContainers(running: String(program)).contains { $0.arguments.last == identifier[...] }
   }
 
   private static func word(after option: Substring, in words: [Substring]) -> Substring? {

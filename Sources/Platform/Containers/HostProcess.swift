@@ -37,6 +37,14 @@ public struct HostProcess: Hashable, Sendable {
     (readFile("/proc/\(pid)/cmdline") ?? "").split(separator: "\0", omittingEmptySubsequences: false).dropLast()
   }
 
+  /// The name of the file that it runs; nil: it has ended, or is another user's.
+  var program: Substring? {
+    // A package that is upgraded leaves running programs without a name.
+    let suffix = " (deleted)"
+    guard let path = linkTarget("/proc/\(pid)/exe") else { return nil }
+    return (path.hasSuffix(suffix) ? path.dropLast(suffix.count) : path[...]).split(separator: "/").last
+  }
+
   /// Its children, of all its threads.
   var children: [HostProcess] {
     directoryEntries("/proc/\(pid)/task").flatMap { thread in
@@ -67,6 +75,17 @@ public struct HostProcess: Hashable, Sendable {
   /// All processes of this host that have a command line.
   static func all() -> [HostProcess] {
     directoryEntries("/proc").compactMap { Int32($0).flatMap { HostProcess(pid: $0) } }
+  }
+
+  /// Those of ``all()`` that run `program` and are in no container.
+  ///
+  /// A command line is whatever a program likes to have there: a job that calls itself conmon, with a runtime of its own,
+  /// would otherwise have that run as root. The kernel's word is taken for the namespace and for the file.
+  static func outsideContainers(running program: String) -> [HostProcess] {
+    guard let namespace = linkTarget("/proc/self/ns/pid") else { return [] }
+    return all().filter { process in
+      linkTarget("/proc/\(process.pid)/ns/pid") == namespace && process.program == program[...]
+    }
   }
 
   private static func startTicks(_ pid: Int32) -> UInt64? {

@@ -27,9 +27,9 @@ extension Podman {
     let word = "\(label)=\(value)"
     let deadline = ContinuousClock.now + .seconds(120)
     while true {
-      let commands = HostProcess.all().filter { process in
+      let commands = HostProcess.outsideContainers(running: "podman").filter { process in
         let words = process.arguments
-        return words.first?.split(separator: "/").last == "podman" && words.contains(word[...]) && words.contains("run")
+        return words.contains(word[...]) && words.contains("run")
       }
       if commands.isEmpty { return }
       if .now > deadline { for command in commands { command.send(SIGKILL) } }

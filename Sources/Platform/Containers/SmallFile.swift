@@ -59,3 +59,10 @@ func directoryEntries(_ path: String) -> [String] {
   }
   return names
 }
+
+/// Where a symbolic link leads; nil: it can't be read.
+func linkTarget(_ path: String) -> String? {
+  var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+  let count = readlink(path, &buffer, buffer.count)
+  return count < 0 ? nil : String(decoding: buffer.prefix(count), as: UTF8.self)
+}

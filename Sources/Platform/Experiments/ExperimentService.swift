@@ -120,12 +120,12 @@ public actor ExperimentService {
   private func removeLeftoverNetworks() async throws {
     guard podman.host.canRunContainers, podman.host.network == .bridge else { return }
     let needed = Set(try await database.unfinishedExperiments().map { GroupDriver.network(of: $0.id) })
-    for network in try await podman.networks(label: networkLabel) where !needed.contains(network) {
-      do {
+    do {
+      for network in try await podman.networks(label: networkLabel) where !needed.contains(network) {
         try await podman.remove(network: network, label: networkLabel)
-      } catch let error as ContainerError {
-        logger.warning("network \(network) stays: \(error)")
       }
+    } catch let error as ContainerError {
+      logger.warning("networks of groups that have ended stay until the next start: \(error)")
     }
   }
 

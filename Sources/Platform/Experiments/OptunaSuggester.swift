@@ -3,6 +3,7 @@ import ControlDatabase
 import Daemon
 import ExperimentFiles
 import FoundationEssentials
+import Jobs
 import Linux
 import Searchers
 
@@ -110,13 +111,14 @@ struct OptunaSuggester: TrialSuggester {
   // MARK: The container
 
   private func run(_ files: String) async throws {
-    let name = "cairn-optuna-\(experiment)"
+    let name = suggesterContainerPrefix + experiment
     let overlay = HostOverlay(directory: "\(directory)/overlays/\(name)")
     func clean() async throws {
       try await podman.remove(name)
       try await overlay.remove()
     }
-    // What a daemon that ended has left.
+    // What a daemon that ended has left, and what a podman that it called was about to start.
+    try await podman.settle(label: "io.cairn.experiment", value: experiment)
     try await clean()
     let log = files + "/log"
     try? FileManager.default.removeItem(atPath: log)

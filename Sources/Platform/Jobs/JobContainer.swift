@@ -7,6 +7,10 @@ import JobStates
 /// instances on one host must not take each other's for their own.
 let instanceLabel = "io.cairn.instance"
 
+/// How names of containers begin that bear the label and are not of jobs, but of the experiments' suggesters. Whoever looks
+/// for what jobs have left must not take them for that: they start while it looks.
+public let suggesterContainerPrefix = "cairn-optuna-"
+
 extension ContainerSpecification {
   /// An attempt's container.
   /// - Parameters:

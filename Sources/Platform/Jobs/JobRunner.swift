@@ -120,7 +120,16 @@ struct JobRunner: Sendable {
       if job.state == .running, timer == nil, let limit = job.request.timeoutSeconds, let started = job.startedAt {
         timer = Task {
           try await Task.sleep(for: .nanoseconds(started) + .seconds(limit) - .nanoseconds(nanosecondsNow()))
-          _ = try await database.stop(job.id, .timeLimit, graceSeconds: job.graceSeconds)
+          // A limit that could not be written down would not be one.
+          while true {
+            do {
+              _ = try await database.stop(job.id, .timeLimit, graceSeconds: job.graceSeconds)
+              return
+            } catch {
+              logger.error("job \(job.id) can't be stopped at its time limit yet: \(error)")
+              try await Task.sleep(for: .seconds(1))
+            }
+          }
         }
       }
     }

@@ -33,10 +33,20 @@ extension JobService {
       needed.insert(try await database.attempt(job.attempt, of: job.id).container)
     }
     let containers = try await podman.containers(label: instanceLabel, value: files.directory)
+      .filter { !$0.hasPrefix(suggesterContainerPrefix) }
     let known = try await database.containers(among: containers)
-    let others = Self.names(in: files.overlays) + Self.names(in: files.secrets)
+    let others = (Self.names(in: files.overlays) + Self.names(in: files.secrets))
+      .filter { !$0.hasPrefix(suggesterContainerPrefix) }
     for container in Set(known).union(others).subtracting(needed).subtracting(Set(containers).subtracting(known)) {
-      try await runner.clean(after: container)
+      do {
+        try await runner.clean(after: container)
+      } catch let error as ContainerError where error.isInterruption {
+        throw error
+      } catch {
+        try Task.checkCancellation()
+        // Such as a shell that somebody left in it: no reason for all jobs to wait.
+        logger.error("what container \(container) left stays until the next start: \(error)")
+      }
     }
     return Set(containers).subtracting(known).sorted()
   }

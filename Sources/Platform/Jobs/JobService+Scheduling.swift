@@ -29,12 +29,13 @@ extension JobService {
       }
       let starts = unit.map { (job: $0.job, slots: $0.slots) }
       guard let begun = try await database.beginAttempts(starts, bootID: configuration.bootID) else { continue }
-      for attempt in begun {
-        running.insert(attempt.job)
-        begunHere.insert(attempt.container)
-        leasedAt[attempt.job] = attempt.createdAt
-      }
       attempts += begun
+    }
+    // Not before all have begun: those of a pass that fails are picked up by the next one.
+    for attempt in attempts {
+      running.insert(attempt.job)
+      begunHere.insert(attempt.container)
+      leasedAt[attempt.job] = attempt.createdAt
     }
     if waits.values.contains(where: { $0.code == .gpusInUse || $0.code == .gpusFaulty }) { lookAgainAtGPUs() }
     return attempts

@@ -104,9 +104,18 @@ public actor JobService {
       group.addTask { try await self.removeSnapshots() }
       group.addTask { try await self.retireUnusedSnapshots() }
       for await _ in database.watchChanges() {
-        try await sealRemaining()
-        for attempt in try await attemptsToRun() {
-          group.addTask { await self.run(attempt) }
+        do {
+          try await sealRemaining()
+          for attempt in try await unattendedAttempts() { group.addTask { await self.run(attempt) } }
+          for attempt in try await attemptsToBegin() { group.addTask { await self.run(attempt) } }
+        } catch {
+          try Task.checkCancellation()
+          // A job that was removed meanwhile, a disk that is full for a moment: what is in the records is looked at again.
+          logger.error("the queue is looked at again: \(error)")
+          group.addTask {
+            try? await Task.sleep(for: .seconds(1))
+            self.database.announceChange()
+          }
         }
       }
     }
@@ -146,18 +155,25 @@ public actor JobService {
     database.announceChange()
   }
 
-  /// The attempts that no task looks after yet: those that an earlier daemon left, and the next of
-  /// jobs whose turn it is.
-  private func attemptsToRun() async throws -> [Attempt] {
+  /// The attempts that have begun and that no task looks after: those that an earlier daemon left, or a pass that failed.
+  private func unattendedAttempts() async throws -> [Attempt] {
     unfinished.apply(try await database.jobChanges(after: unfinished.lastEvent))
     var attempts: [Attempt] = []
-    for job in unfinished.active.values where running.insert(job.id).inserted {
-      let attempt = try await database.attempt(job.attempt, of: job.id)
-      leasedAt[job.id] = attempt.createdAt
-      attempts.append(attempt)
+    for job in unfinished.active.values where !running.contains(job.id) {
+      attempts.append(try await database.attempt(job.attempt, of: job.id))
     }
-    guard podman.host.canRunContainers, !isDraining else { return attempts }
-    return attempts + (try await attemptsToBegin(ready(unfinished.queued)))
+    // Nothing fails from here on: what is noted as running is run.
+    for attempt in attempts {
+      running.insert(attempt.job)
+      leasedAt[attempt.job] = attempt.createdAt
+    }
+    return attempts
+  }
+
+  /// The next attempts of jobs whose turn it is.
+  private func attemptsToBegin() async throws -> [Attempt] {
+    guard podman.host.canRunContainers, !isDraining else { return [] }
+    return try await attemptsToBegin(ready(unfinished.queued))
   }
 
   /// Seals artifacts of jobs that ended while the storage daemon could not be reached.

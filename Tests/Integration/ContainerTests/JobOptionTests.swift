@@ -70,12 +70,12 @@ struct JobOptionTests {
     try await withWorkbench { bench in
       let script = "echo attempt $CAIRN_ATTEMPT; [ $CAIRN_ATTEMPT = 2 ] || sleep 600"
       let once = try await bench.run(script) {
-        $0.timeoutSeconds = 1
+        $0.timeoutSeconds = 5
         $0.retries = 1
       }
       #expect(once.state == .timedOut && once.attempt == 1, "\(once)")
       let twice = try await bench.run(script) {
-        $0.timeoutSeconds = 1
+        $0.timeoutSeconds = 5
         $0.retries = 1
         $0.retryPolicy = RetryPolicy(on: [.timedOut], delaySeconds: 0)
       }

@@ -98,7 +98,7 @@ import Testing
         FileManager.default.fileExists(atPath: files + "/waiting")
       }
       let before = try trial(1)["values"] as? Int ?? 0
-      try cairn.eventually("values are read", within: 20) { try trial(1)["values"] as? Int ?? 0 > before }
+      try cairn.eventually("values are read", within: 40) { try trial(1)["values"] as? Int ?? 0 > before }
       try cairn.eventually("a trial whose time is over is stopped", within: 60) {
         try trial(1)["stop_reason"] as? String == "max_time" && trial(1)["state"] as? String == "stopped"
       }
